@@ -1,0 +1,1 @@
+"""Operators that inference backends lack, each in a folder of its own."""

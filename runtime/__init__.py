@@ -1,0 +1,1 @@
+"""The streaming runtime: decode, ring, engine, encode. Never imports torch."""
