@@ -1,0 +1,34 @@
+"""Multiply-accumulates of one forward pass, counted exactly and without computing anything."""
+
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
+
+import cvqe.layers.deform_conv  # noqa: F401  defines the op counted here
+
+
+def count_macs(model: nn.Module, height: int, width: int) -> int:
+    """Return the multiply-accumulates of one window of one frame size; the model may be on any device.
+
+    Counted: convolutions, transposed convolutions (input positions times weights: `thop` says four times that at
+    stride 2), matrix products, and a deformable convolution's weights (`thop` leaves them out). Taps on the padding
+    count, as in the papers. Not counted: biases, activations, elementwise products and sums, bilinear sampling.
+    """
+    tensors = chain(model.named_parameters(), model.named_buffers())
+    on_meta = {name: tensor.to("meta") for name, tensor in tensors}
+    window = torch.empty(1, 2 * model.radius + 1, height, width, device="meta")
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.cvqe.deform_conv2d: deform_conv_flops})
+    with counter, torch.no_grad():
+        functional_call(model, on_meta, (window,))
+    flops: int = counter.get_total_flops()
+    return flops // 2
+
+
+def deform_conv_flops(x: Any, offset: Any, mask: Any, weight: Any, bias: Any, *, out_shape: Any, **_: Any) -> int:
+    """Return the floating point operations, twice the multiply-accumulates, of one call with these shapes."""
+    positions: int = out_shape[0] * out_shape[2] * out_shape[3]
+    return 2 * positions * int(torch.Size(weight).numel())

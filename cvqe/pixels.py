@@ -1,0 +1,135 @@
+"""The integer ends of an exported graph: pixels in, pixels out, float32 luma between.
+
+    window uint8 -> [unpack, / peak] -> network -> luma float32 -> [* peak, round, clamp, pack] -> enhanced uint8
+                                                        \\-> mean (NaN or infinite when a pixel is)
+
+8 bit: one byte a sample, peak 255. Deeper: little-endian byte pairs and an input `peak` (1023, 4095, ...),
+because TensorRT has no 16-bit integer type.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
+
+ENDS = "pixels/"  # every node made here is named with it, so that one depth can be exchanged for another
+FLOAT_WINDOW = "window_float"  # the network's own input, float32 [1, 2R+1, H, W] in [0, 1]
+FLOAT_LUMA = "luma_float"  # the network's own output, float32 [1, 1, H, W], before rounding
+
+
+def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -> onnx.ModelProto:
+    """Return a copy of a model whose ends take and give integer luma.
+
+    Args:
+        core: a float model (input FLOAT_WINDOW, output FLOAT_LUMA), or one that has ends already: they are replaced.
+        bit_depth: 8 for bytes, 16 for little-endian byte pairs with a `peak` input.
+        window_frames: 2R+1.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(core)
+    graph = model.graph
+    kept_nodes = [node for node in graph.node if not node.name.startswith(ENDS)]
+    kept_constants = [tensor for tensor in graph.initializer if not tensor.name.startswith(ENDS)]
+    ends = _ByteEnds() if bit_depth == 8 else _BytePairEnds()
+    del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:]
+    graph.node.extend([*ends.unpack(), *kept_nodes, *ends.pack(), _node("ReduceMean", [FLOAT_LUMA], MEAN, keepdims=0)])
+    graph.initializer.extend([*kept_constants, *ends.constants()])
+    graph.input.extend(ends.inputs(window_frames))
+    graph.output.extend(
+        [
+            helper.make_tensor_value_info(ENHANCED, TensorProto.UINT8, [1, 1, "height", "width", *ends.tail]),
+            helper.make_tensor_value_info(MEAN, TensorProto.FLOAT, []),
+        ]
+    )
+    return model
+
+
+def _node(op_type: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(op_type, inputs, [output], name=ENDS + output, **attributes)
+
+
+def _constant(name: str, value: Any, dtype: Any = np.float32) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.array(value, dtype), ENDS + name)
+
+
+class _ByteEnds:
+    """One byte a sample."""
+
+    tail: tuple[int, ...] = ()
+
+    def inputs(self, window_frames: int) -> list[onnx.ValueInfoProto]:
+        return [helper.make_tensor_value_info(WINDOW, TensorProto.UINT8, [1, window_frames, "height", "width"])]
+
+    def constants(self) -> list[onnx.TensorProto]:
+        return [_constant("zero", 0), _constant("peak", 255), _constant("per_level", 1 / 255)]
+
+    def unpack(self) -> list[onnx.NodeProto]:
+        levels = ENDS + "levels"
+        return [
+            _node("Cast", [WINDOW], levels, to=TensorProto.FLOAT),
+            _node("Mul", [levels, ENDS + "per_level"], FLOAT_WINDOW),
+        ]
+
+    def pack(self) -> list[onnx.NodeProto]:
+        return [
+            *_whole_levels(ENDS + "peak"),
+            _node("Cast", [ENDS + "whole"], ENHANCED, to=TensorProto.UINT8),
+        ]
+
+
+class _BytePairEnds:
+    """Two bytes a sample, low one first; float32 holds every value of 16 bits exactly."""
+
+    tail: tuple[int, ...] = (2,)
+
+    def inputs(self, window_frames: int) -> list[onnx.ValueInfoProto]:
+        return [
+            helper.make_tensor_value_info(WINDOW, TensorProto.UINT8, [1, window_frames, "height", "width", 2]),
+            helper.make_tensor_value_info(PEAK, TensorProto.FLOAT, []),
+        ]
+
+    def constants(self) -> list[onnx.TensorProto]:
+        return [
+            _constant("zero", 0),
+            _constant("place", [1, 256]),
+            _constant("per_place", 1 / 256),
+            _constant("byte", 256),
+            _constant("last", [-1], np.int64),
+        ]
+
+    def unpack(self) -> list[onnx.NodeProto]:
+        levels, placed, joined = (ENDS + name for name in ("levels", "placed", "joined"))
+        return [
+            _node("Cast", [WINDOW], levels, to=TensorProto.FLOAT),
+            _node("Mul", [levels, ENDS + "place"], placed),
+            _node("ReduceSum", [placed, ENDS + "last"], joined, keepdims=0),
+            _node("Div", [joined, PEAK], FLOAT_WINDOW),
+        ]
+
+    def pack(self) -> list[onnx.NodeProto]:
+        whole, scaled, high, high_value, low, both = (
+            ENDS + name for name in ("whole", "shifted", "high", "high_value", "low", "both")
+        )
+        return [
+            *_whole_levels(PEAK),
+            _node("Mul", [whole, ENDS + "per_place"], scaled),
+            _node("Floor", [scaled], high),
+            _node("Mul", [high, ENDS + "byte"], high_value),
+            _node("Sub", [whole, high_value], low),
+            *[_node("Unsqueeze", [part, ENDS + "last"], part + "_last") for part in (low, high)],
+            _node("Concat", [low + "_last", high + "_last"], both, axis=-1),
+            _node("Cast", [both], ENHANCED, to=TensorProto.UINT8),
+        ]
+
+
+def _whole_levels(peak: str) -> list[onnx.NodeProto]:
+    """Scale the luma to levels, round half to even, clamp to [0, peak]."""
+    scaled, rounded = ENDS + "scaled", ENDS + "rounded"
+    return [
+        _node("Mul", [FLOAT_LUMA, peak], scaled),
+        _node("Round", [scaled], rounded),
+        _node("Clip", [rounded, ENDS + "zero", peak], ENDS + "whole"),
+    ]

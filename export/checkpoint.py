@@ -1,0 +1,121 @@
+"""Checkpoints in their several forms: one name, one state dict."""
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from cvqe.errors import InputError, ModelError
+from cvqe.manifest import manifest_from_properties
+
+StateDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Trained weights and what is known of them."""
+
+    network: str
+    state_dict: StateDict
+    sha256: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    qp: tuple[int, ...] = ()
+
+
+def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
+    """Read a checkpoint: ours (.pt, .safetensors, .onnx), or an official TGAFNet state dict.
+
+    A network named in the file, or recognised by its tensor names, must be the one asked for.
+
+    Raises:
+        InputError: the file can't be read, or is a pickle that carries code.
+        ModelError: the tensors are no known network's, or another's than `network`.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is no file; name a checkpoint (.pt, .pth, .safetensors) or a shipped .onnx.")
+    readers = {".onnx": _from_onnx, ".safetensors": _from_safetensors}
+    checkpoint = readers.get(path.suffix, _from_pickle)(path, network)
+    if network is not None and checkpoint.network != network:
+        raise ModelError(f"{path} holds {checkpoint.network}, not {network}; export it with --model {checkpoint.network}.")
+    return checkpoint
+
+
+def recognise(state_dict: Mapping[str, Any], origin: Path) -> tuple[str, dict[str, Any]]:
+    """Tell a network and its options by its tensor names.
+
+    Raises:
+        ModelError: no network we know has these tensors.
+    """
+    if "deform_block_5.offset_mask.weight" in state_dict and "wpnet.offset_mask.weight" in state_dict:
+        places = (re.match(r"qenet\.hid_conv\.(\d+)\.gcnet\.conv_mask\.weight", name) for name in state_dict)
+        return "tgafnet", {"blocks": len([place for place in places if place])}
+    first = next(iter(state_dict), "none at all")
+    raise ModelError(
+        f"{origin} names no network and its tensors (first: {first}) are no known one's; "
+        "save it with training/train.py, or name what it is with --model."
+    )
+
+
+def _from_pickle(path: Path, network: str | None) -> Checkpoint:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path} is no checkpoint of plain tensors ({reason}); files that carry code are not opened. "
+            "Save the state dict alone:  torch.save(network.state_dict(), FILE)"
+        ) from error
+    return _from_mapping(content, path, network)
+
+
+def _from_mapping(content: Any, path: Path, network: str | None) -> Checkpoint:
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{path} holds a {type(content).__name__}; a checkpoint is a dict of tensors.")
+    weights = content.get("state_dict", content)
+    state_dict = {str(name).removeprefix("module."): value for name, value in weights.items()}
+    if not all(isinstance(value, Tensor) for value in state_dict.values()):
+        raise ModelError(f"{path} holds other things than tensors; save the state dict alone.")
+    options = content.get("options", {})
+    name = content.get("network")
+    if name is None:
+        name, options = (network, options) if network not in (None, "tgafnet") else recognise(state_dict, path)
+    return Checkpoint(str(name), state_dict, _sha256(path), options, tuple(content.get("qp", ())))
+
+
+def _from_safetensors(path: Path, network: str | None) -> Checkpoint:
+    from safetensors import SafetensorError, safe_open  # of the train extra
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            content: dict[str, Any] = {"state_dict": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
+            content |= {key: value for key, value in (file.metadata() or {}).items() if key == "network"}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} does not open as safetensors ({error}).") from error
+    return _from_mapping(content, path, network)
+
+
+def _from_onnx(path: Path, network: str | None) -> Checkpoint:
+    """Read the initialisers that carry the state dict's names; those of the graph's own making hold a slash."""
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own errors have no common public parent
+        raise InputError(f"{path} does not open as ONNX ({error}).") from error
+    manifest = manifest_from_properties({entry.key: entry.value for entry in model.metadata_props}, str(path))
+    tensors = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32"))
+        for tensor in model.graph.initializer
+        if "/" not in tensor.name
+    }
+    return Checkpoint(manifest.network, tensors, manifest.checkpoint_sha256, manifest.options, manifest.qp)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

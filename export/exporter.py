@@ -1,0 +1,126 @@
+"""The way from a checkpoint to a file: load, export, end in pixels, verify, write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from cvqe import __version__
+from cvqe.errors import ModelError, UsageError
+from cvqe.manifest import Manifest
+from cvqe.models import create
+from cvqe.pixels import with_pixel_ends
+from export.checkpoint import Checkpoint, load_checkpoint
+from export.graph import float_graph
+from export.storage import store_as_float16
+from export.verify import Verification, verify
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "live.onnx"
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What to export and how."""
+
+    checkpoint: Path = SHIPPED
+    model: str | None = None
+    output: Path | None = None
+    precision: str = "fp32"
+    bit_depth: int = 8
+    qp: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and how it compares with torch."""
+
+    path: Path
+    manifest: Manifest
+    verification: Verification
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.manifest.network}, {self.manifest.n_parameters:,} parameters, {self.manifest.precision}, "
+            f"{self.path.stat().st_size / 1e6:.2f} MB, within {self.verification.largest_error:.1e} of torch"
+        )
+
+
+def export(config: ExportConfig) -> Exported:
+    """Write one verified ONNX file; nothing is left behind when it does not agree with torch.
+
+    Raises:
+        CvqeError: the checkpoint, the network or the output can't be what they are asked to be.
+    """
+    checkpoint = load_checkpoint(config.checkpoint, config.model)
+    output = config.output or Path(f"{checkpoint.network}_{config.precision}.onnx")
+    if output.resolve() == config.checkpoint.resolve():
+        raise UsageError(f"{output} is the checkpoint itself; name another --output.")
+    if not output.resolve().parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder. Make it:  mkdir -p {output.parent}")
+    network = network_from_checkpoint(checkpoint)
+    manifest = manifest_of(checkpoint, network, config)
+    model = build_model(network, manifest)
+    verification = verify(model, network, manifest)
+    return Exported(write(model, output), manifest, verification)
+
+
+def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
+    """Create the network and load its weights, every one of them.
+
+    Raises:
+        ModelError: a tensor is missing, unknown or of another shape.
+    """
+    network = create(checkpoint.network, **checkpoint.options).eval()
+    try:
+        network.load_state_dict(checkpoint.state_dict, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise ModelError(f"the weights do not fit {checkpoint.network}: {first}") from error
+    return network
+
+
+def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig) -> Manifest:
+    """Return what the file will say of itself."""
+    return Manifest(
+        network=checkpoint.network,
+        options=dict(checkpoint.options),
+        radius=int(network.radius),  # type: ignore[arg-type]
+        qp=tuple(config.qp or checkpoint.qp),
+        bit_depth=config.bit_depth,
+        precision=config.precision,
+        n_parameters=sum(parameter.numel() for parameter in network.parameters()),
+        checkpoint_sha256=checkpoint.sha256,
+        date=datetime.now(UTC).date().isoformat(),
+        version=__version__,
+    )
+
+
+def build_model(network: nn.Module, manifest: Manifest) -> onnx.ModelProto:
+    """Export, give it pixel ends, float16 weights where exact, and its metadata; checked against the standard."""
+    if manifest.precision == "fp16":
+        network = create_half(network, manifest)
+    model = with_pixel_ends(float_graph(network), manifest.bit_depth, manifest.window_frames)
+    store_as_float16(model)
+    onnx.helper.set_model_props(model, manifest.to_properties())
+    model.producer_name, model.producer_version = "cvqe", manifest.version
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def create_half(network: nn.Module, manifest: Manifest) -> nn.Module:
+    """Return a half-precision copy; whole-frame sums and the last sum are float32 islands inside the networks."""
+    half = create(manifest.network, **manifest.options)
+    half.load_state_dict(network.state_dict())
+    return half.eval().to(torch.float16)
+
+
+def write(model: onnx.ModelProto, path: Path) -> Path:
+    """Write a file under its final name once it is whole."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_bytes(model.SerializeToString())
+    unfinished.replace(path)
+    return path

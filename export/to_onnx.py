@@ -1,0 +1,51 @@
+"""Export a trained network to one standard ONNX file, verified against torch.
+
+$ python export/to_onnx.py
+$ python export/to_onnx.py --checkpoint tgafnet_qp37.pt --model tgafnet --qp 37 --output tgafnet_qp37.onnx
+
+Without arguments the default network is exported from its shipped weights. The file takes and returns integer luma
+at any size; DeformConv is the standard operator. A checkpoint is ours, or an official TGAFNet state dict.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+if not __package__:  # run by path: import from the repo root, never from this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from cvqe.errors import CvqeError
+from export.exporter import ExportConfig, export
+
+
+def parse_args(argv: list[str] | None = None) -> ExportConfig:
+    """Read the command line; unset options keep ExportConfig's defaults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = ExportConfig
+    parser.add_argument("--checkpoint", type=Path, default=default.checkpoint, help=".pt, .safetensors or .onnx [shipped]")
+    parser.add_argument("--model", default=default.model, help="network the checkpoint is of [as the file says]")
+    parser.add_argument("--output", type=Path, default=default.output, help="file to write [MODEL_PRECISION.onnx]")
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default=default.precision, help="[%(default)s]")
+    parser.add_argument(
+        "--bit-depth",
+        type=int,
+        choices=(8, 16),
+        default=default.bit_depth,
+        help="bits a sample is stored in: 16 for video of 9 bits and more, as byte pairs [%(default)s]",
+    )
+    parser.add_argument("--qp", type=int, nargs="+", default=default.qp, help="QPs it was trained for [as the file says]")
+    return ExportConfig(**vars(parser.parse_args(argv)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Export one file; our own errors become one message."""
+    try:
+        print(export(parse_args(argv)))
+    except CvqeError as error:
+        print(f"to_onnx: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,112 @@
+"""An exported file against the network it came from, through ONNX Runtime."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import nn
+
+from cvqe.errors import ModelError
+from cvqe.manifest import ENHANCED, PEAK, WINDOW, Manifest
+from cvqe.metrics import psnr_db
+from cvqe.pixels import FLOAT_LUMA
+
+# float32 sums in another order differ by some 1e-5 in a deep network; a wrong tap, offset order or pad by 1e-2 and more
+FP32_ATOL = 1e-4
+# half has 11 bits: 5e-4 at 1.0, and a few layers of it; what counts is the picture, so dB as well
+FP16_ATOL = 2e-3
+FP16_LOSS_DB = 0.01
+LEVELS_APART = 1  # a luma within the tolerance of a half level may round to either side
+SIZES = ((48, 80), (33, 47), (2, 2), (8, 9))
+DEEP_PEAK = 1023.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How far an exported file is from torch, over all sizes tried."""
+
+    largest_error: float
+    levels_apart: int
+    loss_db: float
+
+
+def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Verification:
+    """Compare the float luma just before rounding and the integer output with the float32 network's.
+
+    Args:
+        model: the file with its pixel ends.
+        network: the same weights in float32.
+        manifest: what the file says of itself.
+
+    Raises:
+        ModelError: the two differ by more than this precision may.
+    """
+    session = _session_with_float_luma(model)
+    found = [_compare(session, network, manifest, size) for size in SIZES]
+    worst = Verification(
+        max(each.largest_error for each in found),
+        max(each.levels_apart for each in found),
+        max(each.loss_db for each in found),
+    )
+    _refuse_beyond_tolerance(worst, manifest.precision)
+    return worst
+
+
+def _refuse_beyond_tolerance(worst: Verification, precision: str) -> None:
+    atol = FP32_ATOL if precision == "fp32" else FP16_ATOL
+    is_within = worst.largest_error <= atol and worst.levels_apart <= LEVELS_APART  # False for NaN
+    if not is_within or worst.loss_db > FP16_LOSS_DB:
+        raise ModelError(
+            f"the {precision} file is {worst.largest_error:.2g} of the range, {worst.levels_apart} levels and "
+            f"{worst.loss_db:.4f} dB from torch; {atol:g}, {LEVELS_APART} and {FP16_LOSS_DB} are allowed. Nothing was "
+            "written." + ("" if precision == "fp32" else " Try --precision fp32.")
+        )
+
+
+def _session_with_float_luma(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.append(helper.make_tensor_value_info(FLOAT_LUMA, TensorProto.FLOAT, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _compare(
+    session: onnxruntime.InferenceSession, network: nn.Module, manifest: Manifest, size: tuple[int, int]
+) -> Verification:
+    peak = 255.0 if manifest.bit_depth == 8 else DEEP_PEAK
+    pristine, window = made_up_window(manifest.window_frames, size, peak)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(window / np.float32(peak))[None])[0, 0].float().numpy()
+    feeds = {WINDOW: window.astype(np.uint8)[None]}
+    if manifest.bit_depth == 16:
+        feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(peak, np.float32)}
+    enhanced, luma = session.run([ENHANCED, FLOAT_LUMA], feeds)
+    levels = enhanced[0, 0].astype(np.float32)
+    if manifest.bit_depth == 16:
+        levels = levels[..., 0] + 256 * levels[..., 1]
+    rounded = np.clip(np.round(expected * peak), 0, peak)
+    loss_db = psnr_db(pristine, expected, 1.0) - psnr_db(pristine, luma[0, 0], 1.0)
+    return Verification(
+        float(np.abs(luma[0, 0] - expected).max()), int(np.abs(levels - rounded).max()), float(max(loss_db, 0.0))
+    )
+
+
+def made_up_window(n_frames: int, size: tuple[int, int], peak: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Make a moving picture of waves and edges; returns its clean target in [0, 1] and the noisy window in levels."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    shift = np.arange(n_frames, dtype=np.float32)[:, None, None] - n_frames // 2
+    waves = 0.5 + 0.3 * np.sin(x / 5 + shift / 3) * np.cos(y / 7) + 0.15 * (((x + shift) // 8 + y // 8) % 2)
+    noisy = np.clip(waves + random.normal(0, 0.02, waves.shape), 0, 1)
+    return waves[n_frames // 2].astype(np.float32), np.round(noisy * peak).astype(np.float32)
+
+
+def byte_pairs(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Split levels up to 65535 into little-endian byte pairs on a new last axis."""
+    return levels.astype("<u2")[..., None].view(np.uint8)

@@ -1,0 +1,1 @@
+"""Deformable convolution, ONNX DeformConv: the equation, and kernels for the backends."""

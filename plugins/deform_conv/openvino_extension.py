@@ -1,0 +1,205 @@
+"""ONNX DeformConv inside OpenVINO, from a model file or from memory.
+
+    core = openvino.Core()
+    core.add_extension(extensions("bf16"))
+    model = core.read_model("network.onnx")
+
+    x, offset, mask -> to bfloat16 -> channels last -> SampleTaps -> channels first -> 1x1 convolution -> + bias
+
+Changing type and layout costs nothing there: OpenVINO's own convolutions work in bfloat16 and channels last. Where this
+path can't go (no llvmlite, fewer offset groups than channels) OpenVINO's built-in operation goes, and the log says so.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import openvino.opset13 as ops
+from openvino.frontend import ConversionExtension
+
+from cvqe.errors import ShapeError
+from plugins.deform_conv.openvino_op import SampleTaps
+from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler, allowed_cpus, check_compiler
+
+Precision = Literal["f32", "bf16"]
+
+LOG = logging.getLogger(__name__)
+CHANNELS_LAST, CHANNELS_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
+
+
+def extensions(precision: Precision = "f32", n_threads: int | None = None) -> list[Any]:
+    """Return what `core.add_extension` needs before `core.read_model`.
+
+    Args:
+        precision: the INFERENCE_PRECISION_HINT the model will be compiled with. Coordinates are exact in both. A model
+            compiled with the other one still runs right, only slower: tensors are converted on the way.
+        n_threads: threads that sample, the calling one included; None is one for each processor this process may use.
+            Give it what INFERENCE_NUM_THREADS gets.
+    """
+    reason = why_builtin()
+    sampler = None if reason else Sampler(n_threads or len(allowed_cpus()))
+    if reason:
+        LOG.warning("DeformConv runs on OpenVINO's built-in operation, several times slower: %s", reason)
+
+    def convert(node: Any) -> list[Any]:
+        conv = DeformConv.from_node(node)
+        return [(_sampled(conv, sampler, precision) if sampler else _builtin(conv)).output(0)]
+
+    return [ConversionExtension("DeformConv", convert)]
+
+
+def why_builtin() -> str | None:
+    """Return why every DeformConv has to run on OpenVINO's slower operation; None if the sampler works here."""
+    try:
+        check_compiler()
+    except Exception as error:  # an unknown processor or another llvmlite may fail in any way; there is a second path
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+@dataclass(frozen=True)
+class DeformConv:
+    """A node's tensors and attributes; pairs are (y, x), pads (top, left, bottom, right)."""
+
+    x: Any
+    weight: Any
+    offset: Any
+    bias: Any | None
+    mask: Any | None
+    strides: list[int]
+    dilations: list[int]
+    pads: list[int]
+    group: int
+    offset_group: int
+
+    @classmethod
+    def from_node(cls, node: Any) -> "DeformConv":
+        """Read a node of the ONNX frontend; what is absent gets its default."""
+        tensors = [node.get_input(i) for i in range(node.get_input_size())]
+        x, weight, offset, bias, mask, *_ = [*tensors, None, None]
+        conv = cls(
+            x,
+            weight,
+            offset,
+            bias=None if bias is None or bias.get_node().get_type_name() == "NullNode" else bias,
+            mask=mask,
+            strides=node.get_attribute("strides", [1, 1]),
+            dilations=node.get_attribute("dilations", [1, 1]),
+            pads=node.get_attribute("pads", [0, 0, 0, 0]),
+            group=node.get_attribute("group", 1),
+            offset_group=node.get_attribute("offset_group", 1),
+        )
+        shape, weight_shape = conv.x.get_partial_shape(), conv.weight.get_partial_shape()
+        if shape.rank != 4 or weight_shape.is_dynamic:
+            raise ShapeError(
+                f"DeformConv needs x [N, C, H, W] and a weight of known size, got {shape}, {weight_shape}."
+            )
+        return conv
+
+    @property
+    def channels(self) -> int:
+        """C, which the weight tells where x does not."""
+        return int(self.weight.get_partial_shape()[1].get_length()) * self.group
+
+
+def _sampled(conv: DeformConv, sampler: Sampler, precision: Precision) -> Any:
+    """Return the node that stands for a DeformConv: our sampler, then OpenVINO's convolution."""
+    if conv.offset_group != conv.channels:
+        reason = "DeformConv with %d offset groups for %d channels runs on OpenVINO's slower built-in operation"
+        LOG.warning(reason, conv.offset_group, conv.channels)
+        return _builtin(conv)
+    c_out, _, *kernel = conv.weight.get_shape()
+    geometry = Geometry(_pair(kernel), _pair(conv.strides), _pair(conv.dilations), _pair(conv.pads))
+
+    mask_kind, mask = (MaskKind.NONE, None) if conv.mask is None else (MaskKind.FACTORS, conv.mask)
+    if mask is not None and mask.get_node().get_type_name() == "Sigmoid":
+        mask_kind, mask = MaskKind.LOGITS, mask.get_node().input_value(0)
+    offset, offset_start = _source(conv.offset)
+    mask, mask_start = (None, 0) if mask is None else _source(mask)
+    inputs = [conv.x, offset] if mask is None or mask == offset else [conv.x, offset, mask]
+
+    types = [precision] * len(inputs)
+    if conv.channels % 2:
+        types[0] = "f32"  # the sampler reads bfloat16 in words of two channels
+    inputs = [_channels_last(tensor, type_) for tensor, type_ in zip(inputs, types, strict=True)]
+    samples = SampleTaps(inputs, sampler, geometry, mask_kind, offset_start, mask_start)
+    samples = _in_type(samples.output(0), conv.x.get_element_type().get_type_name())
+    samples = ops.transpose(samples, ops.constant(CHANNELS_FIRST))
+
+    n_samples = conv.channels * geometry.n_taps
+    no_pad = [0, 0]
+    if conv.group == 1:
+        weight = ops.reshape(conv.weight, ops.constant([c_out, n_samples, 1, 1]), special_zero=False)
+        y = ops.convolution(samples, weight, [1, 1], no_pad, no_pad, [1, 1])
+    else:
+        shape = [conv.group, c_out // conv.group, n_samples // conv.group, 1, 1]
+        weight = ops.reshape(conv.weight, ops.constant(shape), special_zero=False)
+        y = ops.group_convolution(samples, weight, [1, 1], no_pad, no_pad, [1, 1])
+    return _biased(y, conv.bias)
+
+
+def _builtin(conv: DeformConv) -> Any:
+    """Return OpenVINO's own operation, which takes every attribute and computes in float32."""
+    y = ops.deformable_convolution(
+        conv.x,
+        conv.offset,
+        conv.weight,
+        strides=conv.strides,
+        pads_begin=conv.pads[:2],
+        pads_end=conv.pads[2:],
+        dilations=conv.dilations,
+        mask=conv.mask,
+        group=conv.group,
+        deformable_group=conv.offset_group,
+        bilinear_interpolation_pad=True,
+    )
+    return _biased(y, conv.bias)
+
+
+def _biased(y: Any, bias: Any | None) -> Any:
+    return y if bias is None else ops.add(y, ops.reshape(bias, ops.constant([1, -1, 1, 1]), special_zero=False))
+
+
+def _channels_last(tensor: Any, type_: str) -> Any:
+    """Return a tensor in this type, as [N, H, W, C]."""
+    return _in_type(ops.transpose(tensor, ops.constant(CHANNELS_LAST)).output(0), type_)
+
+
+def _in_type(tensor: Any, type_: str) -> Any:
+    """Convert a tensor that OpenVINO holds in this type already, so that nothing is done.
+
+    Compiled for bfloat16, OpenVINO drops a conversion between float32 and bfloat16, but not once it has fused it into
+    a kernel, and it fuses any of up to six dimensions: at 416x240 the copies cost 21 ms.
+    """
+    if tensor.get_element_type().get_type_name() == type_:
+        return tensor
+    extra = ops.constant([4, 5, 6])
+    return ops.squeeze(ops.convert(ops.unsqueeze(tensor, extra), type_), extra).output(0)
+
+
+def _source(tensor: Any) -> tuple[Any, int]:
+    """Return the tensor this one is a range of channels of, itself if need be, and the range's first channel.
+
+    One convolution predicts offset and mask; reading its output in place saves a copy of the largest tensor there is.
+    """
+    node = tensor.get_node()
+    kind = node.get_type_name()
+    if kind in ("Split", "VariadicSplit") and _numbers(node, 1) == [1]:
+        lengths = [node.output(i).get_partial_shape()[1] for i in range(tensor.get_index())]
+        if all(length.is_static for length in lengths):
+            return node.input_value(0), sum(length.get_length() for length in lengths)
+    if kind == "Slice" and _numbers(node, 3) == [1] and _numbers(node, 4) == [1]:
+        start, length = _numbers(node, 1), node.input_value(0).get_partial_shape()[1]
+        if start and length.is_static:
+            return node.input_value(0), min(start[0] + length.get_length() * (start[0] < 0), length.get_length())
+    return tensor, 0
+
+
+def _numbers(node: Any, index: int) -> list[int] | None:
+    """Return an input's integers as a list if they are constant."""
+    constant = node.input_value(index).get_node()
+    return [int(number) for number in constant.data.flat] if constant.get_type_name() == "Constant" else None
+
+
+def _pair(numbers: list[int]) -> tuple[int, int]:
+    return int(numbers[0]), int(numbers[1])

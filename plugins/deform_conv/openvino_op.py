@@ -1,0 +1,65 @@
+"""The sampler as an OpenVINO operation: channels last in, channels last out."""
+
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler
+
+
+class SampleTaps(openvino.Op):  # type: ignore[misc]
+    """Samples [N, H', W', C*K] of x [N, H, W, C]; the 1x1 convolution with the weights is another operation's work.
+
+    Offset and mask are channel ranges of the inputs after x: of the same one, where a network predicts both together.
+    The samples have the offset's type, float32 or bfloat16.
+    """
+
+    def __init__(
+        self,
+        inputs: list[Any] | None = None,
+        sampler: Sampler | None = None,
+        geometry: Geometry | None = None,
+        mask_kind: MaskKind = MaskKind.NONE,
+        offset_start: int = 0,
+        mask_start: int = 0,
+    ) -> None:
+        super().__init__(self)
+        self.settings = sampler, geometry, mask_kind, offset_start, mask_start
+        if inputs is not None:
+            self.set_arguments(inputs)
+            self.constructor_validate_and_infer_types()
+
+    def validate_and_infer_types(self) -> None:
+        """Called by OpenVINO: the samples are as large as the offset and have C*K channels."""
+        _, geometry, *_ = self.settings
+        assert geometry is not None
+        n, height, width, _ = self.get_input_partial_shape(1)
+        channels = self.get_input_partial_shape(0)[3].get_length()
+        samples = openvino.PartialShape([n, height, width, openvino.Dimension(channels * geometry.n_taps)])
+        self.set_output_type(0, self.get_input_element_type(1), samples)
+
+    def clone_with_new_inputs(self, inputs: list[Any]) -> "SampleTaps":
+        """Called by OpenVINO, which compiles a copy of the model."""
+        return SampleTaps(inputs, *self.settings)
+
+    def has_evaluate(self) -> bool:
+        """Called by OpenVINO: this operation runs on the host."""
+        return True
+
+    def evaluate(self, outputs: list[Any], inputs: list[Any]) -> bool:
+        """Called by OpenVINO, by several threads if the model runs in several streams; no tensor is copied."""
+        sampler, geometry, mask_kind, offset_start, mask_start = self.settings
+        assert sampler is not None and geometry is not None
+        x, offset = _array(inputs[0]), _array(inputs[1])
+        mask = None if mask_kind is MaskKind.NONE else _array(inputs[-1])
+        outputs[0].shape = [*offset.shape[:3], x.shape[3] * geometry.n_taps]
+        sampler(x, offset, mask, _array(outputs[0]), geometry, mask_kind, offset_start, mask_start)
+        return True
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    """Return a view: float32, or the bits of bfloat16, which NumPy lacks."""
+    array: NDArray[Any] = tensor.data
+    return array.view(np.uint16) if tensor.element_type == openvino.Type.bf16 else array

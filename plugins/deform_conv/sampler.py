@@ -1,0 +1,163 @@
+"""The sampling half of a deformable convolution on the CPU: bilinear taps times mask, channels last.
+
+    x [N, H, W, C] ----------------\\
+    offset [N, H', W', 2 * C*K] ----> samples [N, H', W', C*K] --> (1x1 convolution with the weights, by the caller)
+    mask [N, H', W', C*K] ---------/
+
+Every input channel has offsets of its own (offset_group = C). Threads share out the rows; the loops themselves are in
+`sampling_kernel.py` and are compiled at first use. Only then is llvmlite needed.
+"""
+
+import ctypes
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvqe.errors import ShapeError
+
+# a gather counts elements in int32
+MAX_ELEMENTS = 2**31 - 1
+MAX_LANES = 16
+
+
+class MaskKind(Enum):
+    """What the mask tensor holds."""
+
+    NONE = "no mask: every tap counts fully"
+    FACTORS = "factors, usually in [0, 1]"
+    LOGITS = "numbers whose sigmoid is the factor"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the taps of an output pixel lie before offsets move them; pairs are (y, x)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)  # top and left
+
+    @property
+    def n_taps(self) -> int:
+        """K, the taps per channel."""
+        return self.kernel[0] * self.kernel[1]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is compiled separately."""
+
+    max_lanes: int
+    is_x_bfloat16: bool
+    are_taps_bfloat16: bool  # offset, mask and samples
+    mask_kind: MaskKind
+
+
+class Sampler:
+    """Samples on a number of threads; several may call it at once."""
+
+    def __init__(self, n_threads: int) -> None:
+        assert n_threads > 0
+        self.n_threads = n_threads
+        # the caller is one of the threads
+        self._helpers = ThreadPoolExecutor(max(1, n_threads - 1), "deform_conv", _allow_cpus, (allowed_cpus(),))
+
+    def __call__(
+        self,
+        x: NDArray[Any],
+        offset: NDArray[Any],
+        mask: NDArray[Any] | None,
+        samples: NDArray[Any],
+        geometry: Geometry,
+        mask_kind: MaskKind = MaskKind.FACTORS,
+        offset_start: int = 0,
+        mask_start: int = 0,
+    ) -> None:
+        """Fill samples [N, H', W', C*K], ordered by channel, then tap.
+
+        The arrays are contiguous, float32, or uint16 holding bfloat16; offset, mask and samples agree. Corners outside
+        the picture read 0, and so does a tap whose offset is NaN.
+
+        Args:
+            x: features, [N, H, W, C]; bfloat16 only if C is even.
+            offset: (dy, dx) pairs in pixels, [N, H', W', 2*C*K], or more channels than that.
+            mask: [N, H', W', C*K], or more channels than that, maybe the same array; None goes with MaskKind.NONE.
+            samples: written.
+            geometry: the kernel's taps.
+            mask_kind: factors or logits.
+            offset_start: where the pairs begin among the channels of `offset`.
+            mask_start: where the mask begins among the channels of `mask`.
+
+        Raises:
+            ShapeError: x has too many elements.
+        """
+        if x.size > MAX_ELEMENTS:
+            raise ShapeError(f"the sampler counts elements in 31 bits, but x {list(x.shape)} has {x.size}.")
+        n, height, width, channels = x.shape
+        _, out_height, out_width, n_samples = samples.shape
+        variant = Variant(lanes_for(n_samples), x.dtype == np.uint16, samples.dtype == np.uint16, mask_kind)
+        mask = offset if mask is None else mask  # then never read
+        assert n_samples == channels * geometry.n_taps
+        assert all(array.flags.c_contiguous for array in (x, offset, mask, samples))
+        assert not (variant.is_x_bfloat16 and channels % 2), "bfloat16 is gathered in words of two channels"
+        next_row = ctypes.c_int64(0)
+        run = functools.partial(
+            compiled(variant),
+            x.ctypes.data,
+            offset.ctypes.data + offset_start * offset.itemsize,
+            mask.ctypes.data + mask_start * mask.itemsize,
+            *(array.ctypes.data for array in (samples, *tap_places(geometry, channels))),
+            ctypes.addressof(next_row),
+            *(n * out_height, height, width, channels, out_height, out_width, n_samples, *geometry.stride),
+            *(offset.shape[3], mask.shape[3]),
+        )
+        helpers = [self._helpers.submit(run) for _ in range(min(self.n_threads, n * out_height) - 1)]
+        run()
+        for helper in helpers:
+            if not helper.cancel():  # it has begun; else no row is left for it
+                helper.result()
+
+
+def lanes_for(n_samples: int) -> int:
+    """Return how many samples a vector may hold: no more than a pixel has, or most lanes would idle."""
+    return max(4, min(MAX_LANES, 1 << (n_samples - 1).bit_length()))
+
+
+@functools.lru_cache(maxsize=64)
+def tap_places(geometry: Geometry, channels: int) -> NDArray[np.int32]:
+    """Return y, x and channel of every (channel, tap) pair at output pixel (0, 0), [3, C*K plus room for a vector]."""
+    channel, tap_y, tap_x = np.indices((channels, *geometry.kernel)).reshape(3, -1)
+    (dilation_y, dilation_x), (top, left) = geometry.dilation, geometry.pad
+    places = np.stack([tap_y * dilation_y - top, tap_x * dilation_x - left, channel])
+    return np.pad(places, [(0, 0), (0, MAX_LANES)]).astype(np.int32)
+
+
+@functools.lru_cache
+def compiled(variant: Variant) -> Callable[..., None]:
+    """Compile a variant, once a process; about 0.1 s."""
+    from plugins.deform_conv.sampling_kernel import sampling_kernel
+
+    return sampling_kernel(variant).compile()
+
+
+def check_compiler() -> None:
+    """Compile the smallest variant, to fail now rather than in the first inference."""
+    compiled(Variant(4, is_x_bfloat16=False, are_taps_bfloat16=False, mask_kind=MaskKind.NONE))
+
+
+def allowed_cpus() -> set[int]:
+    """Return the numbers of the processors this thread may run on."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def _allow_cpus(cpus: set[int]) -> None:
+    """Undo in a new thread the pinning it inherits from the thread that runs the inference."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)

@@ -1,0 +1,54 @@
+"""ONNX Runtime on the CPU: float32, DeformConv native."""
+
+import numpy as np
+import onnxruntime
+
+from cvqe.errors import BackendError
+from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
+from runtime.engine import Enhanced, EngineRequest, Luma
+
+
+class OnnxRuntimeEngine:
+    """A session; ONNX Runtime chooses its plan by the first window's size."""
+
+    backend = "onnxruntime"
+
+    def __init__(self, request: EngineRequest) -> None:
+        model = request.model.for_bit_depth(request.bit_depth)
+        self.precision = model.manifest.precision
+        if request.precision not in ("auto", self.precision):
+            raise BackendError(
+                f"ONNX Runtime runs {model.path.name} on the CPU as it is stored, in {self.precision}, "
+                f"not in {request.precision}; choose --precision {self.precision} or --backend openvino."
+            )
+        self.device = "CPU"
+        self._feeds = {} if request.bit_depth <= 8 else {PEAK: np.array(2**request.bit_depth - 1, np.float32)}
+        self._session = onnxruntime.InferenceSession(
+            model.content, _session_options(request.threads), providers=["CPUExecutionProvider"]
+        )
+
+    def enhance(self, frames: Luma) -> Enhanced:
+        """Enhance one window; see `Engine`."""
+        enhanced, mean = self._session.run([ENHANCED, MEAN], {WINDOW: frames[None], **self._feeds})
+        return Enhanced(enhanced[0, 0], bool(np.isfinite(mean)))
+
+
+def _session_options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return options
+
+
+def open_engine(request: EngineRequest) -> OnnxRuntimeEngine:
+    """Create the session.
+
+    Raises:
+        BackendError: ONNX Runtime refuses the file.
+    """
+    try:
+        return OnnxRuntimeEngine(request)
+    except BackendError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common public parent
+        raise BackendError(f"ONNX Runtime can't run {request.model.path}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,67 @@
+"""OpenVINO on the CPU: bf16 where the processor has it, float32 elsewhere."""
+
+import os
+
+import numpy as np
+import openvino
+
+from cvqe.errors import BackendError
+from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
+from plugins.deform_conv.openvino_extension import extensions
+from runtime.engine import Enhanced, EngineRequest, Luma
+
+DEVICE = "CPU"
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}  # what OpenVINO calls what a processor computes natively
+
+
+class OpenVinoEngine:
+    """A compiled model for one frame size."""
+
+    backend = "openvino"
+
+    def __init__(self, request: EngineRequest) -> None:
+        core = openvino.Core()
+        self.precision = _precision(core, request.precision)
+        self.device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
+        threads = request.threads or len(os.sched_getaffinity(0))
+        core.add_extension(extensions("bf16" if self.precision == "bf16" else "f32", threads))
+        file = request.model.for_bit_depth(request.bit_depth)
+        model = core.read_model(file.content)
+        pair = [2] if file.manifest.bit_depth == 16 else []
+        model.reshape({WINDOW: [1, file.manifest.window_frames, request.height, request.width, *pair]})
+        settings = {
+            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        self._request = core.compile_model(model, DEVICE, settings).create_infer_request()
+        self._feeds = {PEAK: np.array(2**request.bit_depth - 1, np.float32)} if pair else {}
+
+    def enhance(self, frames: Luma) -> Enhanced:
+        """Enhance one window; see `Engine`."""
+        window = openvino.Tensor(frames[None], shared_memory=True)
+        outputs = self._request.infer({WINDOW: window, **self._feeds}, share_outputs=True)
+        luma = outputs[ENHANCED][0, 0].copy()  # the request writes its next result to the same place
+        return Enhanced(luma, bool(np.isfinite(outputs[MEAN])))
+
+
+def _precision(core: openvino.Core, wanted: str) -> str:
+    offered = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    if wanted == "auto":
+        return "bf16" if CAPABILITIES["bf16"] in offered else "fp32"
+    if wanted != "fp32" and CAPABILITIES[wanted] not in offered:
+        raise BackendError(f"this CPU does not compute in {wanted} ({', '.join(offered)}); choose --precision fp32.")
+    return wanted
+
+
+def open_engine(request: EngineRequest) -> OpenVinoEngine:
+    """Compile the model for the request's frame size.
+
+    Raises:
+        BackendError: the CPU lacks the precision, or OpenVINO refuses the file.
+    """
+    try:
+        return OpenVinoEngine(request)
+    except RuntimeError as error:
+        raise BackendError(f"OpenVINO can't run {request.model.path}: {str(error).splitlines()[-1]}") from error

@@ -1,0 +1,195 @@
+"""The way in: a file's default video as frames, and the packets of all other streams, in the file's order.
+
+in.mp4 --> demux --+--> packets of the video --> decode --> planar --> pts repaired --> Frame
+                   +--> packets of audio, subtitles, ... -----------------------------> CopiedPacket
+"""
+
+import logging
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from cvqe.errors import CvqeError, InputError
+from cvqe.frame import Frame
+from runtime.clock_restart import ContinuousClock
+from runtime.copied_packet import CopiedPacket
+from runtime.frame_limit import first_frames
+from runtime.input_file import is_cover, open_container, video_stream
+from runtime.planar_picture import planar_picture
+from runtime.pts_repair import PtsRepair
+from runtime.tolerant_decoder import TolerantDecoder
+from runtime.truncation import Coverage
+from runtime.video_info import VideoInfo, video_info
+
+log = logging.getLogger(__name__)
+
+Item = Frame | CopiedPacket
+
+
+def open_source(path: Path, threads: int = 0, limit: int | None = None) -> "Source":
+    """Open a video for reading and decode its first frame.
+
+    Args:
+        path: of a file FFmpeg can read.
+        threads: for decoding; 0 means as many as there are cores.
+        limit: stop after so many frames; other streams end with the last of them.
+
+    Raises:
+        InputError: the file can't be read as a video, or not one of its frames decodes.
+    """
+    container = open_container(path)
+    try:
+        return Source(path, container, threads, limit)
+    except BaseException:
+        container.close()
+        raise
+
+
+class Source:
+    """One open video, a context manager; used by one thread at a time.
+
+    Attributes:
+        info: what is known before any frame is enhanced.
+        covers: attached pictures (cover art) by stream index, as encoded image files.
+        n_frames: frames yielded so far.
+        truncated_note: after the end, a sentence when the file stops well before its container says; else None.
+    """
+
+    info: VideoInfo
+
+    def __init__(self, path: Path, container: InputContainer, threads: int, limit: int | None) -> None:
+        self.path = path
+        self.container = container
+        self.stream = video_stream(container, path)
+        self.n_frames = 0
+        self.truncated_note: str | None = None
+        self._limit = limit
+        self._read_error: str | None = None
+        self._decoder = TolerantDecoder(path, self.stream, threads)
+        self._clock = ContinuousClock()
+        self._repair = PtsRepair.for_stream(self.stream)
+        decoded = self._decoded()
+        head = self._up_to_first_frame(decoded)
+        self.covers = _covers(head)
+        self._items: Iterator[Item] | None = chain(head, decoded)
+        self._coverage = Coverage(container, self.info)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def n_damaged(self) -> int:
+        """Packets that failed to decode so far, and pictures that the decoder marks as concealed."""
+        return self._decoder.n_damaged
+
+    @property
+    def n_repaired(self) -> int:
+        """Frames so far whose pts was missing, or not later than the one before."""
+        return self._repair.n_repaired
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about the file so far, a sentence each."""
+        notes = []
+        if self.info.decoded_format != self.info.pixel_format:
+            notes.append(
+                f"{self.info.decoded_format} frames are converted to {self.info.pixel_format} to reach their luma"
+            )
+        if self._clock.n_restarts:
+            notes.append(f"time stamps start over ({self._clock.n_restarts} x); they are made to go on instead")
+        return notes
+
+    def close(self) -> None:
+        """Close the file; what was yielded stays valid."""
+        self.container.close()
+
+    def items(self) -> Iterator[Item]:
+        """Yield frames, and other streams' packets, in the order of the file; to be called once.
+
+        Raises:
+            CvqeError: the size or pixel format changes on the way.
+        """
+        assert self._items is not None, "items() was called before"
+        items, self._items = self._items, None
+        for item in items if self._limit is None else first_frames(items, self._limit):
+            if isinstance(item, Frame):
+                self._check_unchanged(item)
+                self.n_frames += 1
+            self._coverage.see(item)
+            yield item
+        if self._limit is None or self.n_frames < self._limit:
+            self.truncated_note = self._read_error or self._coverage.note(self.n_frames)
+
+    def _up_to_first_frame(self, decoded: Iterator[Item]) -> list[Item]:
+        head: list[Item] = []
+        for item in decoded:
+            head.append(item)
+            if isinstance(item, Frame):
+                return head
+        raise InputError(
+            f"{self.path}: not one frame of its {self.stream.codec_context.codec.canonical_name} video could "
+            f"be decoded ({self.n_damaged} damaged packets); it is encrypted or broken: try another copy"
+        )
+
+    def _decoded(self) -> Iterator[Item]:
+        number = 0
+        for item in self._demuxed():
+            if isinstance(item, CopiedPacket):
+                yield item
+                continue
+            yield self._frame(number, item)
+            number += 1
+
+    def _demuxed(self) -> Iterator[av.VideoFrame | CopiedPacket]:
+        for packet in self._packets():
+            if packet.stream.index == self.stream.index:
+                yield from self._decoder.decode(packet)
+            else:
+                yield CopiedPacket(packet.stream.index, packet)
+        yield from self._decoder.flush()
+
+    def _packets(self) -> "Iterator[Packet[Stream]]":
+        try:
+            for packet in self.container.demux():
+                if packet.size:
+                    self._clock.adjust(packet)
+                    yield packet
+        except av.FFmpegError as error:
+            self._read_error = f"reading stopped before the end of the file ({error.strerror})"
+
+    def _frame(self, number: int, decoded: av.VideoFrame) -> Frame:
+        picture = planar_picture(decoded)
+        self._repair.stamp(picture)
+        if number == 0:
+            self.info = video_info(self.container, self.stream, picture, decoded.format.name)
+            for note in self.notes:
+                log.info("%s: %s", self.path.name, note)
+        return Frame(number, picture)
+
+    def _check_unchanged(self, frame: Frame) -> None:
+        picture = frame.picture
+        before = f"{self.info.width}x{self.info.height} {self.info.pixel_format}"
+        now = f"{picture.width}x{picture.height} {picture.format.name}"
+        if now != before:
+            raise CvqeError(
+                f"{self.path.name} changes from {before} to {now} at frame {frame.number}; one size and pixel format "
+                f"was expected. Split the file there, or enhance what comes before:  --frames {frame.number}"
+            )
+
+
+def _covers(head: list[Item]) -> dict[int, bytes]:
+    """Collect attached pictures, which FFmpeg hands out before anything else."""
+    packets = (item for item in head if isinstance(item, CopiedPacket))
+    return {item.stream_index: bytes(item.packet) for item in packets if is_cover(item.packet.stream)}

@@ -1,0 +1,90 @@
+"""How an encoder is set up: the user's quality in the encoder's own words, and the source's tags."""
+
+import os
+from dataclasses import dataclass, replace
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from cvqe.errors import UsageError
+from runtime.video_info import VideoInfo
+
+_DEFAULTS = {
+    "libx264": {"preset": "veryfast", "crf": "14"},
+    "libx265": {"preset": "veryfast", "crf": "14"},
+    "libsvtav1": {"preset": "8", "crf": "17"},  # of 63, where x264's 14 is of 51
+}
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What a user may ask of the encoder; None leaves it to us.
+
+    Attributes:
+        encoder: FFmpeg's name, like "libx265" or "hevc_nvenc".
+        crf, qp: constant quality, constant quantiser; one of them, in the encoder's own scale.
+        preset: the encoder's own word for speed.
+        threads: 0 means as many as there are cores.
+    """
+
+    encoder: str | None = None
+    crf: float | None = None
+    qp: int | None = None
+    preset: str | None = None
+    threads: int = 0
+
+    def without_quality(self) -> "EncoderOptions":
+        """Drop what was said in the words of an encoder that isn't used."""
+        return replace(self, crf=None, qp=None, preset=None)
+
+
+def settings(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, str]:
+    """Spell quality, speed and HDR10 metadata as this encoder's options.
+
+    Raises:
+        UsageError: the encoder has no such option.
+    """
+    chosen = dict(_DEFAULTS.get(name, {}))
+    if options.qp is not None:
+        chosen.pop("crf", None)
+    known = {option.name for option in av.CodecContext.create(name, "w").supported_options.private}
+    for option, value in (("crf", options.crf), ("qp", options.qp), ("preset", options.preset)):
+        if value is not None:
+            chosen[_spelled(name, option, known)] = f"{value:g}" if isinstance(value, float) else str(value)
+    return chosen | _own_params(name, options, info)
+
+
+def configure(
+    context: VideoCodecContext, info: VideoInfo, pixel_format: str, options: dict[str, str], threads: int
+) -> None:
+    """Prepare an encoder that isn't open yet: size, clock, aspect, colours, options."""
+    context.width, context.height, context.pix_fmt = info.width, info.height, pixel_format
+    context.time_base, context.framerate = info.time_base, info.average_rate
+    if info.sample_aspect_ratio is not None:
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+    context.thread_count = threads
+    context.flags |= Flags.frame_duration
+    context.options = options
+    info.color.apply(context)
+
+
+def _spelled(name: str, option: str, known: set[str]) -> str:
+    if option in known:
+        return option
+    if option == "crf" and "cq" in known:  # NVENC's constant quality
+        return "cq"
+    raise UsageError(f"{name} has no option {option}; leave --{option} out")
+
+
+def _own_params(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, str]:
+    """Give what an encoder takes only in a string of its own."""
+    if name == "libx265":
+        params = ["log-level=none"]
+        params += [f"pools={options.threads}"] if options.threads else []
+        params += info.hdr10.x265_params() if info.hdr10 else []
+        return {"x265-params": ":".join(params), "a53cc": "1"}  # captions, which libx264 keeps unasked
+    if name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "0")  # its only way to be quiet
+        return {"svtav1-params": f"lp={options.threads}"} if options.threads else {}
+    return {"slicecrc": "1"} if name == "ffv1" else {}

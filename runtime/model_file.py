@@ -1,0 +1,98 @@
+"""Which network file to run: by path, or by name and QP among the shipped ones."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import onnx
+
+from cvqe.errors import ModelError, UsageError
+from cvqe.manifest import ENHANCED, WINDOW, Manifest, manifest_from_properties
+from cvqe.pixels import with_pixel_ends
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+DEFAULT_MODEL = "live"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An exported network: its bytes and what it says of itself."""
+
+    path: Path
+    manifest: Manifest
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def for_bit_depth(self, bit_depth: int) -> "ModelFile":
+        """Return the network for samples of this many bits: bytes up to 8, byte pairs above.
+
+        The two differ in their first and last few nodes only, which are exchanged here.
+        """
+        stored = 8 if bit_depth <= 8 else 16
+        if stored == self.manifest.bit_depth:
+            return self
+        model = with_pixel_ends(onnx.load_from_string(self.content), stored, self.manifest.window_frames)
+        return replace(self, manifest=replace(self.manifest, bit_depth=stored), content=model.SerializeToString())
+
+
+def load_model_file(path: Path) -> ModelFile:
+    """Read an ONNX file that export/to_onnx.py wrote.
+
+    Raises:
+        UsageError: there is no such file, or its kind is not run here.
+        ModelError: it is no ONNX file, or not one of ours.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} is no file. Export it:  python export/to_onnx.py --output {path}")
+    if path.suffix == ".engine":
+        raise UsageError(f"{path} is a TensorRT engine, which this version can't run; give the .onnx it was built from.")
+    content = path.read_bytes()
+    try:
+        model = onnx.load_from_string(content)
+    except Exception as error:  # protobuf's own errors have no common public parent
+        raise ModelError(f"{path} does not open as ONNX; export it again:  python export/to_onnx.py") from error
+    manifest = manifest_from_properties({entry.key: entry.value for entry in model.metadata_props}, str(path))
+    _refuse_foreign_ends(model, path)
+    return ModelFile(path, manifest, content)
+
+
+def _refuse_foreign_ends(model: onnx.ModelProto, path: Path) -> None:
+    inputs, outputs = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
+    if inputs[:1] != [WINDOW] or outputs[:1] != [ENHANCED]:
+        raise ModelError(
+            f"{path} takes {inputs} and gives {outputs}; {WINDOW!r} and {ENHANCED!r} were expected. "
+            "Export it again:  python export/to_onnx.py"
+        )
+
+
+def find_model(name: str, qp: int | None = None, folder: Path = WEIGHTS) -> ModelFile:
+    """Load a model by path (`FILE.onnx`) or by a shipped network's name; of several QPs, the nearest to `qp`.
+
+    Raises:
+        UsageError: neither a file nor a shipped network.
+        ModelError: the file is damaged or foreign.
+    """
+    if Path(name).suffix or Path(name).exists():
+        return load_model_file(Path(name))
+    versions = [load_model_file(path) for path in sorted([*folder.glob(f"{name}.onnx"), *folder.glob(f"{name}_qp*.onnx")])]
+    if not versions:
+        shipped = ", ".join(sorted(path.stem for path in folder.glob("*.onnx"))) or "none"
+        raise UsageError(
+            f"no network {name!r} is shipped ({shipped} is). Export one from a checkpoint:  "
+            f"python export/to_onnx.py --checkpoint FILE --model {name} --output {name}.onnx"
+        )
+    return min(versions, key=lambda version: _distance(version.manifest.qp, qp))
+
+
+def _distance(trained: Sequence[int], qp: int | None) -> int:
+    """Return how far a QP lies outside those trained on; an unknown one is taken as the field's usual 37."""
+    wanted = 37 if qp is None else qp
+    if not trained:
+        return 0
+    return max(min(trained) - wanted, wanted - max(trained), 0)

@@ -1,0 +1,79 @@
+"""Where the enhanced video goes: its name, its container, and whether it may be written there at all."""
+
+import tempfile
+from pathlib import Path
+
+from cvqe.errors import CvqeError, UsageError
+
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".ts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mts": "mpegts",
+}
+_KEPT_BY_DEFAULT = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts"}
+
+
+def default_output(source: Path) -> Path:
+    """Name the output after the source, beside it: in.mp4 gives in.enhanced.mp4.
+
+    Containers that can't hold what is written (WebM, AVI, raw streams) give .mkv.
+    """
+    suffix = source.suffix if source.suffix.lower() in _KEPT_BY_DEFAULT else ".mkv"
+    return source.with_name(f"{source.stem}.enhanced{suffix}")
+
+
+def container_format(output: Path) -> str:
+    """Give FFmpeg's name for the container that a file's ending asks for.
+
+    Raises:
+        UsageError: no container we write has this ending.
+    """
+    try:
+        return CONTAINERS[output.suffix.lower()]
+    except KeyError:
+        endings = ", ".join(CONTAINERS)
+        raise UsageError(
+            f"{output.name} ends in {output.suffix or 'nothing'}; expected one of {endings}. "
+            f"Type:  -o {output.with_suffix('.mkv').name}"
+        ) from None
+
+
+def partial_path(output: Path) -> Path:
+    """Name the file that is written until it is done: out.mp4 gives out.partial.mp4."""
+    return output.with_name(f"{output.stem}.partial{output.suffix}")
+
+
+def check_output(source: Path, output: Path, overwrite: bool = False) -> None:
+    """Refuse an output that can't or mustn't be written, before any work is done.
+
+    Raises:
+        UsageError: the ending is unknown, the output is the source, or exists and may not be overwritten.
+        CvqeError: the folder is missing or can't be written to.
+    """
+    container_format(output)
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UsageError(f"{output} is the input itself; give the output another name:  -o {default_output(source)}")
+    _check_folder(output)
+    if output.is_dir():
+        raise UsageError(
+            f"{output} is a folder; give the name of a file in it:  -o {output / default_output(source).name}"
+        )
+    if output.exists() and not overwrite:
+        raise UsageError(f"{output} exists; give another name with -o, or replace it:  --overwrite")
+
+
+def _check_folder(output: Path) -> None:
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise CvqeError(f"{folder}: no such folder to write {output.name} into; make it first:  mkdir -p '{folder}'")
+    try:  # permissions alone don't tell: root has them all, and a disk may be read-only
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise CvqeError(
+            f"{folder} can't be written to ({error.strerror}); give a folder of your own:  -o ~/{output.name}"
+        ) from error

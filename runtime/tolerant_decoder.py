@@ -1,0 +1,94 @@
+"""Decoding that survives damage: errors are counted, and no last frames get lost."""
+
+import logging
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from runtime.frame_qp import EXPORT_QP
+
+log = logging.getLogger(__name__)
+
+
+class TolerantDecoder:
+    """Turn the packets of one video stream into pictures, in the order they are shown.
+
+    Attributes:
+        n_damaged: packets that failed to decode, and pictures that the decoder marks as concealed.
+    """
+
+    def __init__(self, path: Path, stream: VideoStream, threads: int) -> None:
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = dict(EXPORT_QP)
+        self.n_damaged = 0
+        self._path = path
+        self._stream = stream
+        self._n_packets = 0  # packets that should have given a picture and haven't yet
+        self._last_pts: int | None = None
+
+    def decode(self, packet: "Packet[Stream]") -> Iterator[av.VideoFrame]:
+        """Yield the pictures that this packet completes; often none, or those of earlier packets."""
+        self._n_packets += not packet.is_discard
+        yield from self._received(packet)
+
+    def flush(self) -> Iterator[av.VideoFrame]:
+        """Yield the pictures still inside the decoder, once, after the last packet."""
+        n_damaged, shown = self.n_damaged, self._last_pts
+        yield from self._received(None)
+        if self.n_damaged > n_damaged or self._n_packets > 0:
+            try:
+                n_hidden = yield from self._rescued(shown)
+            except av.FFmpegError:  # a file that can't be opened or searched twice
+                return
+            self.n_damaged = max(self.n_damaged, n_damaged + n_hidden)
+
+    def _received(self, packet: "Packet[Stream] | None") -> Iterator[av.VideoFrame]:
+        try:
+            pictures = self._stream.codec_context.decode(packet)
+        except av.FFmpegError as error:
+            log.debug("%s: packet %s: %s", self._path.name, packet, error)
+            self.n_damaged += 1
+            self._n_packets -= 1
+            return
+        for picture in pictures:
+            self.n_damaged += picture.is_corrupt
+            self._n_packets -= 1
+            yield self._noted(picture)
+
+    def _noted(self, picture: av.VideoFrame) -> av.VideoFrame:
+        if picture.pts is not None and _is_later(picture.pts, self._last_pts):
+            self._last_pts = picture.pts
+        return picture
+
+    def _rescued(self, shown: int | None) -> Generator[av.VideoFrame, None, int]:
+        """Decode the end again without frame threads; return how many packets failed that are later than `shown`.
+
+        An error among the last packets hides the pictures after it: PyAV can't ask a decoder twice for what is left.
+        """
+        n_failed = 0
+        with av.open(str(self._path.absolute())) as container:
+            stream = container.streams[self._stream.index]
+            assert isinstance(stream, VideoStream)
+            stream.thread_type = "SLICE"
+            if self._last_pts is not None:
+                container.seek(self._last_pts, stream=stream)
+            for packet in container.demux(stream):
+                try:
+                    yield from self._missing(packet.decode())
+                except av.FFmpegError:
+                    n_failed += packet.pts is not None and _is_later(packet.pts, shown)
+        return n_failed
+
+    def _missing(self, pictures: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        for picture in pictures:
+            if picture.pts is not None and _is_later(picture.pts, self._last_pts):
+                yield self._noted(picture)
+
+
+def _is_later(pts: int, other: int | None) -> bool:
+    return other is None or pts > other

@@ -1,0 +1,116 @@
+"""FrameRing against a plain list."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.ring import FrameRing
+from runtime.stages import Stages, Stopped
+
+SHAPE = (2, 3)
+
+
+def picture(number: int) -> np.ndarray:
+    return np.full(SHAPE, number, np.uint8)
+
+
+def expected_windows(scenes: list[list[int]], radius: int) -> list[list[int]]:
+    windows = []
+    for scene in scenes:
+        for i in range(len(scene)):
+            windows.append([scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-radius, radius + 1)])
+    return windows
+
+
+def scenes_of(lengths: list[int]) -> list[list[int]]:
+    first = np.cumsum([0, *lengths])
+    return [list(range(start, start + length)) for start, length in zip(first, lengths, strict=False)]
+
+
+def write_all(ring: FrameRing, scenes: list[list[int]]) -> None:
+    for scene in scenes:
+        for number in scene:
+            ring.write(picture(number))
+        ring.end_scene()
+    ring.finish()
+
+
+@given(radius=st.integers(0, 4), ahead=st.integers(1, 5), lengths=st.lists(st.integers(1, 25), max_size=5))
+@settings(deadline=None, max_examples=60)
+def test_windows_are_those_of_a_plain_list(radius, ahead, lengths):
+    scenes, stages = scenes_of(lengths), Stages()
+    ring = FrameRing(radius, ahead, SHAPE, stages)
+    in_flight = stages.channel(3)
+    seen = []
+
+    def hand_out():
+        for window in ring.windows():
+            assert window.frames.flags.c_contiguous
+            seen.append((window.number, window.frames[:, 0, 0].tolist()))
+            in_flight.put(window)
+        in_flight.end()
+
+    def read_again_and_release():
+        for window in in_flight:  # a device still reads these while later ones are handed out
+            assert window.frames[:, 0, 0].tolist() == seen[window.number][1]
+            window.release()
+
+    stages.start("write", lambda: write_all(ring, scenes))
+    stages.start("hand out", hand_out)
+    stages.start("release", read_again_and_release)
+    stages.join()
+    assert [number for number, _ in seen] == list(range(sum(lengths)))
+    assert [frames for _, frames in seen] == expected_windows(scenes, radius)
+
+
+def test_a_slot_is_not_rewritten_before_its_last_window_is_released():
+    ring = FrameRing(radius=1, ahead=1, frame_shape=SHAPE, stages=(stages := Stages()))
+    stages.start("write", lambda: write_all(ring, [list(range(10))]))
+    windows = ring.windows()
+    first = next(windows)
+    time.sleep(0.05)  # the writer runs as far as it may
+    assert first.frames[:, 0, 0].tolist() == [0, 0, 1]
+    first.release()
+    for window in windows:
+        window.release()
+    stages.join()
+
+
+def test_a_writer_waits_no_longer_when_the_run_stops():
+    stages = Stages()
+    ring = FrameRing(radius=1, ahead=1, frame_shape=SHAPE, stages=stages)
+    ended = threading.Event()
+
+    def write():
+        try:
+            for number in range(100):
+                ring.write(picture(number))
+        except Stopped:
+            ended.set()
+            raise
+
+    stages.start("write", write)
+    next(ring.windows())
+    stages.stop()
+    stages.join()
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("radius, ahead", [(-1, 1), (3, 0)])
+def test_impossible_rings_are_refused(radius, ahead):
+    with pytest.raises(ValueError, match="at least"):
+        FrameRing(radius, ahead, SHAPE)
+
+
+def test_releasing_twice_is_our_own_mistake_and_not_silent():
+    stages = Stages()
+    ring = FrameRing(radius=0, ahead=2, frame_shape=SHAPE, stages=stages)
+    ring.write(picture(0))
+    window = next(ring.windows())
+    window.release()
+    with pytest.raises(KeyError):
+        window.release()
