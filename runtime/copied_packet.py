@@ -18,3 +18,9 @@ class CopiedPacket:
         """When the packet is due, in seconds of the source's clock; None if it doesn't say."""
         time = self.packet.pts if self.packet.pts is not None else self.packet.dts
         return None if time is None else float(time * self.packet.time_base)
+
+    @property
+    def ends_s(self) -> float | None:
+        """When the packet is over, in seconds of the source's clock; None if it doesn't say when it starts."""
+        start_s = self.starts_s
+        return None if start_s is None else start_s + float((self.packet.duration or 0) * self.packet.time_base)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import av
 from av.container import InputContainer
@@ -18,6 +18,7 @@ from av.stream import Stream
 
 from cvqe.errors import CvqeError, InputError
 from cvqe.frame import Frame
+from runtime.chapters import chapters_until
 from runtime.clock_restart import ContinuousClock
 from runtime.copied_packet import CopiedPacket
 from runtime.frame_limit import first_frames
@@ -28,13 +29,17 @@ from runtime.tolerant_decoder import TolerantDecoder
 from runtime.truncation import Coverage
 from runtime.video_info import VideoInfo, video_info
 
+if TYPE_CHECKING:  # only PyAV's stubs know the name
+    from av.container.core import Chapter
+
 log = logging.getLogger(__name__)
 
 Item = Frame | CopiedPacket
+N_LOOKED_AT = 5  # frames decoded at once, to know the video before any is enhanced
 
 
 def open_source(path: Path, threads: int = 0, limit: int | None = None) -> "Source":
-    """Open a video for reading and decode its first frame.
+    """Open a video for reading and decode its first frames.
 
     Args:
         path: of a file FFmpeg can read.
@@ -46,10 +51,13 @@ def open_source(path: Path, threads: int = 0, limit: int | None = None) -> "Sour
     """
     container = open_container(path)
     try:
-        return Source(path, container, threads, limit)
+        source = Source(path, container, threads, limit)
     except BaseException:
         container.close()
         raise
+    for note in source.notes:
+        log.info("%s: %s", path.name, note)
+    return source
 
 
 class Source:
@@ -62,8 +70,6 @@ class Source:
         truncated_note: after the end, a sentence when the file stops well before its container says; else None.
     """
 
-    info: VideoInfo
-
     def __init__(self, path: Path, container: InputContainer, threads: int, limit: int | None) -> None:
         self.path = path
         self.container = container
@@ -72,11 +78,16 @@ class Source:
         self.truncated_note: str | None = None
         self._limit = limit
         self._read_error: str | None = None
+        self._decoded_format = ""
         self._decoder = TolerantDecoder(path, self.stream, threads)
         self._clock = ContinuousClock()
         self._repair = PtsRepair.for_stream(self.stream)
         decoded = self._decoded()
-        head = self._up_to_first_frame(decoded)
+        head = list(_up_to_frame(decoded, N_LOOKED_AT))
+        pictures = [item.picture for item in head if isinstance(item, Frame)]
+        if not pictures:
+            raise InputError(self._why_no_frame())
+        self.info: VideoInfo = video_info(container, self.stream, pictures, self._decoded_format)
         self.covers = _covers(head)
         self._items: Iterator[Item] | None = chain(head, decoded)
         self._coverage = Coverage(container, self.info)
@@ -88,6 +99,11 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def qp(self) -> float | None:
+        """Quantiser of the first frames where their decoder tells it, else None; as info.qp."""
+        return self.info.qp
 
     @property
     def n_damaged(self) -> int:
@@ -111,6 +127,11 @@ class Source:
             notes.append(f"time stamps start over ({self._clock.n_restarts} x); they are made to go on instead")
         return notes
 
+    def chapters(self) -> "list[Chapter]":
+        """Give the file's chapters, up to where a limit on the frames is expected to fall."""
+        end_s = None if self._limit is None else self._limit / float(self.info.average_rate)
+        return chapters_until(self.container.chapters(), end_s)
+
     def close(self) -> None:
         """Close the file; what was yielded stays valid."""
         self.container.close()
@@ -130,17 +151,17 @@ class Source:
             self._coverage.see(item)
             yield item
         if self._limit is None or self.n_frames < self._limit:
-            self.truncated_note = self._read_error or self._coverage.note(self.n_frames)
+            self.truncated_note = self._read_error or self._note_on_length()
 
-    def _up_to_first_frame(self, decoded: Iterator[Item]) -> list[Item]:
-        head: list[Item] = []
-        for item in decoded:
-            head.append(item)
-            if isinstance(item, Frame):
-                return head
-        raise InputError(
-            f"{self.path}: not one frame of its {self.stream.codec_context.codec.canonical_name} video could "
-            f"be decoded ({self.n_damaged} damaged packets); it is encrypted or broken: try another copy"
+    def _note_on_length(self) -> str | None:
+        """Compare with the container's promise, which means nothing for a clock that starts over."""
+        return None if self._clock.n_restarts else self._coverage.note(self.n_frames)
+
+    def _why_no_frame(self) -> str:
+        codec = self.stream.codec_context.codec.canonical_name
+        return (
+            f"{self.path}: not one frame of its {codec} video could be decoded ({self.n_damaged} damaged packets); "
+            f"it is encrypted or broken: try another copy"
         )
 
     def _decoded(self) -> Iterator[Item]:
@@ -170,12 +191,10 @@ class Source:
             self._read_error = f"reading stopped before the end of the file ({error.strerror})"
 
     def _frame(self, number: int, decoded: av.VideoFrame) -> Frame:
+        if number == 0:
+            self._decoded_format = decoded.format.name
         picture = planar_picture(decoded)
         self._repair.stamp(picture)
-        if number == 0:
-            self.info = video_info(self.container, self.stream, picture, decoded.format.name)
-            for note in self.notes:
-                log.info("%s: %s", self.path.name, note)
         return Frame(number, picture)
 
     def _check_unchanged(self, frame: Frame) -> None:
@@ -187,6 +206,14 @@ class Source:
                 f"{self.path.name} changes from {before} to {now} at frame {frame.number}; one size and pixel format "
                 f"was expected. Split the file there, or enhance what comes before:  --frames {frame.number}"
             )
+
+
+def _up_to_frame(items: Iterator[Item], last: int) -> Iterator[Item]:
+    """Yield items up to the given frame, counted from 1."""
+    for item in items:
+        yield item
+        if isinstance(item, Frame) and item.number + 1 == last:
+            return
 
 
 def _covers(head: list[Item]) -> dict[int, bytes]:

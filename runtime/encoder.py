@@ -4,9 +4,6 @@ frames --> encode --+
 copied packets -----+--> mux --> out.partial.mp4 --> (all there) --> out.mp4
 """
 
-import contextlib
-import errno
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +18,7 @@ from runtime.decoder import Source
 from runtime.encoder_choice import ChosenEncoder, choose_encoder
 from runtime.encoder_settings import EncoderOptions, configure
 from runtime.metadata import container_metadata, stream_metadata
+from runtime.muxer import Muxer
 from runtime.output_path import container_format, partial_path
 from runtime.planar_picture import same_samples
 from runtime.stream_copy import StreamCopy
@@ -69,12 +67,13 @@ class Sink:
         self.encoder = chosen.name
         self.n_frames = 0
         self._pixel_format = chosen.pixel_format
+        self._size = (source.info.width, source.info.height)
         self._partial = partial_path(path)
         self._is_open = True
-        self._container = _opened(self._partial, source)
-        self._copy = StreamCopy(source, self._container, path)
-        self._video = _add_streams(self._container, source, chosen, threads, self._copy)
-        self._notes = _notes(chosen, source.info, self._container.format.name)
+        self._muxer = Muxer(_opened(self._partial, source), self._partial)
+        self._copy = StreamCopy(source, self._muxer, path)
+        self._video = _add_streams(self._muxer.container, source, chosen, threads, self._copy)
+        self._notes = _notes(chosen, source.info, self._muxer.container.format.name)
 
     def __enter__(self) -> Self:
         return self
@@ -87,16 +86,16 @@ class Sink:
     @property
     def notes(self) -> list[str]:
         """What the user should know: an encoder replaced, streams left out, tags that can't be kept."""
-        repaired = self._copy.n_repaired
-        late = (
-            [f"{repaired} time stamps of copied streams were missing or went back, and were mended"] if repaired else []
-        )
-        return self._notes + self._copy.notes + late
+        notes = self._notes + self._copy.notes
+        if self._copy.n_repaired:
+            notes.append(f"{self._copy.n_repaired} time stamps of copied packets were missing or went back: mended")
+        if self._muxer.n_refused:
+            notes.append(f"{self._muxer.n_refused} damaged packets of copied streams couldn't be written: left out")
+        return notes
 
     def write_header(self) -> None:
         """Open the encoder and the file."""
-        with self._writing():
-            self._container.start_encoding()
+        self._muxer.write_header()
 
     def write_frame(self, picture: av.VideoFrame) -> None:
         """Encode the next frame, of the source's size and pixel format, with a pts later than the last one's.
@@ -104,11 +103,11 @@ class Sink:
         Raises:
             CvqeError: the disk is full, or the encoder failed.
         """
+        assert (picture.width, picture.height) == self._size  # PyAV would scale it in silence
         picture.pict_type = 0  # else the encoder would repeat the source's choice of I, P and B
         if picture.format.name != self._pixel_format:
             picture = same_samples(picture, self._pixel_format)
-        with self._writing():
-            self._container.mux(self._video.encode(picture))
+        self._encode(picture)
         self.n_frames += 1
 
     def copy_packet(self, packet: CopiedPacket) -> None:
@@ -117,8 +116,7 @@ class Sink:
         Raises:
             CvqeError: the disk is full, or the container refuses the packet.
         """
-        with self._writing():
-            self._copy.copy(packet)
+        self._copy.copy(packet)
 
     def close(self) -> Path:
         """Write what is still inside the encoder and give the file its final name, replacing what has it."""
@@ -139,24 +137,22 @@ class Sink:
         if not self._is_open:
             return
         self._is_open = False
-        with contextlib.suppress(av.FFmpegError):
-            self._container.close()
-        self._partial.unlink(missing_ok=True)
+        self._muxer.discard()
 
     def _finish(self) -> None:
-        with self._writing():
-            self._container.mux(self._video.encode(None))
-            self._container.close()
+        self._encode(None)
+        self._muxer.close()
         self._is_open = False
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
-            yield
-        except (av.FFmpegError, OSError) as error:
+            packets = self._video.encode(picture)
+        except av.FFmpegError as error:
             raise CvqeError(
-                f"{self._partial}: writing failed after {self.n_frames} frames ({error.strerror}); {_advice(error)}"
+                f"{self.encoder} failed at frame {self.n_frames} ({error.strerror}); try another:  --encoder ffv1"
             ) from error
+        for packet in packets:
+            self._muxer.mux(packet)
 
 
 def _opened(partial: Path, source: Source) -> OutputContainer:
@@ -167,7 +163,7 @@ def _opened(partial: Path, source: Source) -> OutputContainer:
         container_options=_muxer_options(partial, source),
     )
     container.metadata.update(container_metadata(source.container))
-    container.set_chapters(source.container.chapters())
+    container.set_chapters(source.chapters())
     return container
 
 
@@ -212,12 +208,6 @@ def _add_video(container: OutputContainer, source: Source, chosen: ChosenEncoder
     if source.info.display_matrix is not None:
         video.set_display_matrix(source.info.display_matrix)
     return video
-
-
-def _advice(error: av.FFmpegError | OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-        return "make room on the disk, or write to another with -o"
-    return "Matroska takes most streams:  -o out.mkv"
 
 
 def _notes(chosen: ChosenEncoder, info: VideoInfo, container: str) -> list[str]:

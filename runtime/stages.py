@@ -5,6 +5,7 @@
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -23,6 +24,7 @@ class Stages:
         self._threads: list[threading.Thread] = []
         self._conditions: list[threading.Condition] = []
         self._lock = threading.Lock()
+        self._own = threading.local()
         self.error: BaseException | None = None
         self.is_stopped = False
 
@@ -58,9 +60,15 @@ class Stages:
         Raises:
             Stopped: the run was stopped first.
         """
+        start = time.perf_counter()
         condition.wait_for(lambda: self.is_stopped or is_ready())
+        self._own.waited_s = self.waited_s() + time.perf_counter() - start
         if self.is_stopped:
             raise Stopped
+
+    def waited_s(self) -> float:
+        """Return how long the calling thread has waited for others so far."""
+        return float(getattr(self._own, "waited_s", 0.0))
 
     def join(self) -> None:
         """Wait for every thread's end, then raise the first error there was."""

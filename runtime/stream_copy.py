@@ -1,16 +1,20 @@
 """All streams but the enhanced one, taken over packet by packet."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.format import Flags as FormatFlags
+from av.rational import AVRational
 from av.stream import AttachmentStream, Discard, Stream
 
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
+from runtime.dts_repair import DtsRepair
 from runtime.metadata import stream_metadata
+from runtime.muxer import Muxer
 
 # what MPEG-TS gives a meaning to; FFmpeg would write anything else as private data that nothing can play
 _MPEGTS_CODECS = {
@@ -21,23 +25,34 @@ _MPEGTS_CODECS = {
 _MAY_REPEAT_DTS = int(FormatFlags.ts_nonstrict.value)  # type: ignore[call-overload]  # an int, whatever the stubs say
 
 
+@dataclass(frozen=True)
+class _Track:
+    """A recreated stream, and what must be known of its packets after the source is closed."""
+
+    stream: Stream
+    is_mp4_text: bool
+    repair: DtsRepair
+
+
 class StreamCopy:
     """Streams of a source recreated in an output, and the way from one to the other.
 
     Attributes:
         notes: a sentence for every stream that the output's container can't hold.
-        n_repaired: packets whose time stamp was missing or earlier than the one before.
     """
 
-    def __init__(self, source: Source, sink: OutputContainer, output: Path) -> None:
+    def __init__(self, source: Source, muxer: Muxer, output: Path) -> None:
         self.notes: list[str] = []
-        self.n_repaired = 0
         self._source = source
-        self._sink = sink
+        self._muxer = muxer
+        self._sink = muxer.container
         self._output = output
-        self._streams: dict[int, Stream] = {}
-        self._earliest_dts: dict[int, int] = {}
-        self._is_strict = not sink.format.flags & _MAY_REPEAT_DTS
+        self._tracks: dict[int, _Track] = {}
+
+    @property
+    def n_repaired(self) -> int:
+        """Packets so far whose time stamp was missing or went back."""
+        return sum(track.repair.n_repaired for track in self._tracks.values())
 
     def add(self, stream: Stream) -> None:
         """Recreate a stream of the source, or note why it is left out."""
@@ -46,7 +61,7 @@ class StreamCopy:
         if self._is_attached_in_matroska(stream):
             self._attach(stream)
         elif _fits(stream, self._sink.format.name):
-            self._streams[stream.index] = _recreated(stream, self._sink)
+            self._tracks[stream.index] = self._track(stream)
         else:
             self.notes.append(
                 f"stream {stream.index} ({_described(stream)}) doesn't fit in {self._output.suffix} and is left out; "
@@ -55,38 +70,21 @@ class StreamCopy:
 
     def copy(self, copied: CopiedPacket) -> None:
         """Mux a packet, its bytes untouched; nothing happens if its stream was left out."""
-        stream = self._streams.get(copied.stream_index)
-        if stream is None or self._is_gap(copied):
+        track, packet = self._tracks.get(copied.stream_index), copied.packet
+        # the empty text that ends a subtitle in MP4 is the muxer's own work
+        if track is None or (track.is_mp4_text and bytes(packet) == b"\0\0"):
             return
-        self._repair(copied)
-        copied.packet.stream = stream
-        self._sink.mux(copied.packet)
+        assert track.stream.time_base is not None
+        # a coarser clock may make neighbours equal, so they are mended in the output's
+        packet.rescale_ts(AVRational(track.stream.time_base))
+        if copied.stream_index not in self._source.covers:
+            track.repair.mend(packet)
+        packet.stream = track.stream
+        self._muxer.mux(packet)
 
-    def _repair(self, copied: CopiedPacket) -> None:
-        """Mend what a muxer would refuse: a packet without any time stamp, and a dts that goes back.
-
-        Where only one of pts and dts is missing the muxer knows better than we do, except for the pts of a packet
-        that isn't reordered.
-        """
-        packet, earliest = copied.packet, self._earliest_dts.get(copied.stream_index)
-        if packet.pts is None and packet.dts is None:
-            self.n_repaired += copied.stream_index not in self._source.covers
-            packet.dts = earliest or 0
-        if packet.dts is not None and earliest is not None and packet.dts < earliest:
-            self.n_repaired += 1
-            packet.dts = earliest
-            packet.pts = None if packet.pts is None else max(packet.pts, earliest)
-        if packet.pts is None:
-            packet.pts = packet.dts
-        if packet.dts is not None:
-            self._earliest_dts[copied.stream_index] = packet.dts + self._smallest_step(packet.stream)
-
-    def _smallest_step(self, stream: Stream) -> int:
-        return 1 if self._is_strict and stream.type in ("audio", "video") else 0
-
-    def _is_gap(self, copied: CopiedPacket) -> bool:
-        """Tell the empty text that ends a subtitle in MP4: the muxer writes it again."""
-        return _codec_name(copied.packet.stream) == "mov_text" and bytes(copied.packet) == b"\0\0"
+    def _track(self, stream: Stream) -> _Track:
+        may_repeat = bool(self._sink.format.flags & _MAY_REPEAT_DTS) or stream.type not in ("audio", "video")
+        return _Track(_recreated(stream, self._sink), _codec_name(stream) == "mov_text", DtsRepair(may_repeat))
 
     def _is_chapter_track(self, stream: Stream) -> bool:
         """Tell the text track by which QuickTime names chapters: they are written again from the chapter list."""
@@ -109,10 +107,8 @@ class StreamCopy:
 
 def _fits(stream: Stream, container: str) -> bool:
     """Ask the muxer itself: only a header that is really written shows what it takes."""
-    if stream.type == "unknown":
+    if stream.type == "unknown" or (container == "mpegts" and _codec_name(stream) not in _MPEGTS_CODECS):
         return False
-    if container == "mpegts":
-        return _codec_name(stream) in _MPEGTS_CODECS
     try:
         with av.open(io.BytesIO(), "w", format=container) as scratch:
             _recreated(stream, scratch)

@@ -9,7 +9,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from cvqe.errors import InputError
 from runtime.frame_qp import EXPORT_QP
+from runtime.input_file import open_container
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class TolerantDecoder:
         if self.n_damaged > n_damaged or self._n_packets > 0:
             try:
                 n_hidden = yield from self._rescued(shown)
-            except av.FFmpegError:  # a file that can't be opened or searched twice
+            except (av.FFmpegError, InputError):  # a file that can't be opened or searched twice
                 return
             self.n_damaged = max(self.n_damaged, n_damaged + n_hidden)
 
@@ -71,7 +73,7 @@ class TolerantDecoder:
         An error among the last packets hides the pictures after it: PyAV can't ask a decoder twice for what is left.
         """
         n_failed = 0
-        with av.open(str(self._path.absolute())) as container:
+        with open_container(self._path) as container:
             stream = container.streams[self._stream.index]
             assert isinstance(stream, VideoStream)
             stream.thread_type = "SLICE"

@@ -11,8 +11,8 @@ from runtime.video_info import VideoInfo
 # elsewhere FFmpeg guesses a length from what is there, or from a bit rate
 STORES_ITS_LENGTH = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf", "mxf", "nut"}
 # last frames without a duration, edit lists and rounding stay below this; a cut worth a word does not
-SLACK_S = 0.5
 SLACK_SHARE = 0.05
+SLACK_MIN_S, SLACK_MAX_S = 0.5, 2.0
 
 
 class Coverage:
@@ -32,9 +32,9 @@ class Coverage:
     def see(self, item: Frame | CopiedPacket) -> None:
         """Take note of a decoded frame or a packet of another stream."""
         if isinstance(item, Frame):
-            self._end_s = max(self._end_s, item.pts_s + float(1 / self._info.average_rate))
-        elif not self._is_per_stream and item.starts_s is not None:
-            self._end_s = max(self._end_s, item.starts_s)
+            self._end_s = max(self._end_s, item.pts_s + max(item.duration_s, float(1 / self._info.average_rate)))
+        elif not self._is_per_stream and item.ends_s is not None:
+            self._end_s = max(self._end_s, item.ends_s)
 
     def note(self, n_frames: int) -> str | None:
         """Say what is missing at the end of the file, or None when nothing is to speak of."""
@@ -44,7 +44,7 @@ class Coverage:
         if info.duration_s is None:
             return self._note_by_count(n_frames)
         missing_s = info.duration_s - covered_s
-        if missing_s <= max(SLACK_S, SLACK_SHARE * info.duration_s):
+        if missing_s <= _slack_s(info.duration_s):
             return None
         return (
             f"the file ends early: {n_frames} frames, {covered_s:.1f} s of the {info.duration_s:.1f} s that its "
@@ -53,10 +53,14 @@ class Coverage:
 
     def _note_by_count(self, n_frames: int) -> str | None:
         claimed = self._info.n_frames_claimed or 0
-        slack = max(SLACK_S * self._info.average_rate, SLACK_SHARE * claimed)
-        if claimed - n_frames <= slack:
+        rate = float(self._info.average_rate)
+        if claimed - n_frames <= rate * _slack_s(claimed / rate):
             return None
         return f"the file ends early: {n_frames} frames of the {claimed} that its container promises"
+
+
+def _slack_s(length_s: float) -> float:
+    return min(max(SLACK_SHARE * length_s, SLACK_MIN_S), SLACK_MAX_S)
 
 
 def _start_s(container: InputContainer, stream: Stream, is_per_stream: bool) -> float:

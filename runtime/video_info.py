@@ -1,8 +1,10 @@
 """What is known about a video before the first frame is enhanced."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from statistics import median
 
 import av
 from av.container import InputContainer
@@ -10,6 +12,7 @@ from av.video.stream import VideoStream
 
 from cvqe.pixel_format import bit_depth
 from runtime.color_tags import ColorTags, chroma_location, color_tags
+from runtime.frame_qp import frame_qp
 from runtime.hdr10 import Hdr10, hdr10
 from runtime.pts_repair import USUAL_TIME_BASE, average_rate
 from runtime.side_data import side_data
@@ -27,6 +30,7 @@ class VideoInfo:
         time_base: unit of pts, kept in the output.
         average_rate: frames per second; a guess where the file says nothing.
         n_frames_claimed, duration_s: what the container says, often wrong; None where it says nothing.
+        qp: median of the first frames' mean luma QP; None for all codecs but H.264, whose decoder alone tells.
         rotation_deg: counter-clockwise, for showing; display_matrix is the whole truth, flips included.
     """
 
@@ -47,6 +51,7 @@ class VideoInfo:
     rotation_deg: int
     display_matrix: tuple[int, ...] | None
     is_interlaced: bool
+    qp: float | None
     hdr10: Hdr10 | None = None
     n_other_streams: int = 0
     dynamic_hdr: tuple[str, ...] = field(default=())
@@ -58,10 +63,10 @@ class VideoInfo:
 
 
 def video_info(
-    container: InputContainer, stream: VideoStream, picture: av.VideoFrame, decoded_format: str
+    container: InputContainer, stream: VideoStream, pictures: Sequence[av.VideoFrame], decoded_format: str
 ) -> VideoInfo:
-    """Describe a stream by its container and its first picture, already in its enhanceable format."""
-    context = stream.codec_context
+    """Describe a stream by its container and its first pictures, already in their enhanceable format."""
+    context, picture = stream.codec_context, pictures[0]
     return VideoInfo(
         width=picture.width,
         height=picture.height,
@@ -79,7 +84,8 @@ def video_info(
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation_deg=picture.rotation,
         display_matrix=_display_matrix(picture),
-        is_interlaced=picture.interlaced_frame or context.field_order > _PROGRESSIVE,
+        is_interlaced=context.field_order > _PROGRESSIVE or any(each.interlaced_frame for each in pictures),
+        qp=_median_qp(pictures) if context.codec.canonical_name == "h264" else None,
         hdr10=hdr10(picture),
         n_other_streams=len(container.streams) - 1,
         dynamic_hdr=_dynamic_hdr(picture),
@@ -95,6 +101,12 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
 def _display_matrix(picture: av.VideoFrame) -> tuple[int, ...] | None:
     data = side_data(picture, "DISPLAYMATRIX")
     return None if data is None else struct.unpack("=9i", data)
+
+
+def _median_qp(pictures: Sequence[av.VideoFrame]) -> float | None:
+    """Take the middle one, for the first picture of a video is coded finer than those after it."""
+    qps = [qp for qp in map(frame_qp, pictures) if qp is not None]
+    return median(qps) if qps else None
 
 
 def _dynamic_hdr(picture: av.VideoFrame) -> tuple[str, ...]:

@@ -29,19 +29,24 @@ def x265_params(configuration: str, qp: int) -> str:
     return CONFIGURATIONS[configuration].format(qp=qp) + ":log-level=none:frame-threads=1:pools=none"
 
 
-def encode_hevc(pictures: Iterable[av.VideoFrame], rate: Fraction, configuration: str, qp: int) -> bytes:
-    """Code pictures of one size and format to a Matroska file in memory, in their order."""
+def encode_hevc(
+    pictures: Iterable[av.VideoFrame], rate: Fraction, configuration: str, qp: int, container: str = "matroska"
+) -> bytes:
+    """Code pictures of one size and format to a file in memory, in their order."""
     memory = io.BytesIO()
-    with av.open(memory, "w", format="matroska") as container:
-        stream = container.add_stream("libx265", rate=rate)
+    with av.open(memory, "w", format=container) as file:
+        stream = file.add_stream("libx265", rate=rate)
+        if container == "mp4":
+            stream.codec_context.codec_tag = "hvc1"  # mp4's other tag, hev1, does not play in QuickTime
         stream.options = {"preset": "medium", "x265-params": x265_params(configuration, qp)}
         for number, picture in enumerate(pictures):
             if number == 0:
                 stream.width, stream.height = picture.width, picture.height
                 stream.pix_fmt = picture.format.name
-            picture.pts, picture.time_base = number, 1 / rate
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
+            # type 0: else x265 would repeat the source's choice of I and P
+            picture.pts, picture.time_base, picture.pict_type = number, 1 / rate, 0
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
     return memory.getvalue()
 
 

@@ -43,7 +43,7 @@ def extensions(precision: Precision = "f32", n_threads: int | None = None) -> li
 
     def convert(node: Any) -> list[Any]:
         conv = DeformConv.from_node(node)
-        return [(_sampled(conv, sampler, precision) if sampler else _builtin(conv)).output(0)]
+        return [(_sampled(conv, sampler, precision) if sampler else builtin(conv)).output(0)]
 
     return [ConversionExtension("DeformConv", convert)]
 
@@ -66,9 +66,9 @@ class DeformConv:
     offset: Any
     bias: Any | None
     mask: Any | None
-    strides: list[int]
-    dilations: list[int]
-    pads: list[int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    pads: tuple[int, int, int, int]
     group: int
     offset_group: int
 
@@ -83,18 +83,26 @@ class DeformConv:
             offset,
             bias=None if bias is None or bias.get_node().get_type_name() == "NullNode" else bias,
             mask=mask,
-            strides=node.get_attribute("strides", [1, 1]),
-            dilations=node.get_attribute("dilations", [1, 1]),
-            pads=node.get_attribute("pads", [0, 0, 0, 0]),
+            strides=tuple(node.get_attribute("strides", [1, 1])),
+            dilations=tuple(node.get_attribute("dilations", [1, 1])),
+            pads=tuple(node.get_attribute("pads", [0, 0, 0, 0])),
             group=node.get_attribute("group", 1),
             offset_group=node.get_attribute("offset_group", 1),
         )
-        shape, weight_shape = conv.x.get_partial_shape(), conv.weight.get_partial_shape()
-        if shape.rank != 4 or weight_shape.is_dynamic:
-            raise ShapeError(
-                f"DeformConv needs x [N, C, H, W] and a weight of known size, got {shape}, {weight_shape}."
-            )
+        conv.check_shapes()
         return conv
+
+    def check_shapes(self) -> None:
+        """Raise ShapeError for what is no DeformConv, as far as the shapes are known."""
+        x, weight, offset = (tensor.get_partial_shape() for tensor in (self.x, self.weight, self.offset))
+        if x.rank != 4 or offset.rank != 4 or weight.is_dynamic:
+            raise ShapeError(
+                f"DeformConv needs x and offset [N, C, H, W] and a weight of known size, got {x}, {weight}."
+            )
+        n_taps = weight[2].get_length() * weight[3].get_length() * self.offset_group
+        for name, tensor, channels in (("offset", self.offset, 2 * n_taps), ("mask", self.mask, n_taps)):
+            if tensor is not None and _channels(tensor) not in (None, channels):
+                raise ShapeError(f"DeformConv's {name} is {tensor.get_partial_shape()}, but needs {channels} channels.")
 
     @property
     def channels(self) -> int:
@@ -107,9 +115,9 @@ def _sampled(conv: DeformConv, sampler: Sampler, precision: Precision) -> Any:
     if conv.offset_group != conv.channels:
         reason = "DeformConv with %d offset groups for %d channels runs on OpenVINO's slower built-in operation"
         LOG.warning(reason, conv.offset_group, conv.channels)
-        return _builtin(conv)
-    c_out, _, *kernel = conv.weight.get_shape()
-    geometry = Geometry(_pair(kernel), _pair(conv.strides), _pair(conv.dilations), _pair(conv.pads))
+        return builtin(conv)
+    c_out, _, kernel_height, kernel_width = conv.weight.get_shape()
+    geometry = Geometry((kernel_height, kernel_width), conv.strides, conv.dilations, conv.pads)
 
     mask_kind, mask = (MaskKind.NONE, None) if conv.mask is None else (MaskKind.FACTORS, conv.mask)
     if mask is not None and mask.get_node().get_type_name() == "Sigmoid":
@@ -138,16 +146,16 @@ def _sampled(conv: DeformConv, sampler: Sampler, precision: Precision) -> Any:
     return _biased(y, conv.bias)
 
 
-def _builtin(conv: DeformConv) -> Any:
+def builtin(conv: DeformConv) -> Any:
     """Return OpenVINO's own operation, which takes every attribute and computes in float32."""
     y = ops.deformable_convolution(
         conv.x,
         conv.offset,
         conv.weight,
-        strides=conv.strides,
-        pads_begin=conv.pads[:2],
-        pads_end=conv.pads[2:],
-        dilations=conv.dilations,
+        strides=list(conv.strides),
+        pads_begin=list(conv.pads[:2]),
+        pads_end=list(conv.pads[2:]),
+        dilations=list(conv.dilations),
         mask=conv.mask,
         group=conv.group,
         deformable_group=conv.offset_group,
@@ -185,21 +193,25 @@ def _source(tensor: Any) -> tuple[Any, int]:
     node = tensor.get_node()
     kind = node.get_type_name()
     if kind in ("Split", "VariadicSplit") and _numbers(node, 1) == [1]:
-        lengths = [node.output(i).get_partial_shape()[1] for i in range(tensor.get_index())]
-        if all(length.is_static for length in lengths):
-            return node.input_value(0), sum(length.get_length() for length in lengths)
-    if kind == "Slice" and _numbers(node, 3) == [1] and _numbers(node, 4) == [1]:
-        start, length = _numbers(node, 1), node.input_value(0).get_partial_shape()[1]
-        if start and length.is_static:
-            return node.input_value(0), min(start[0] + length.get_length() * (start[0] < 0), length.get_length())
+        before = [_channels(node.output(i)) for i in range(tensor.get_index())]
+        if all(before):
+            return node.input_value(0), sum(filter(None, before))
+    if kind == "Slice" and _numbers(node, 4) == [1]:
+        start, stop, channels = _numbers(node, 1), _numbers(node, 2), _channels(node.input_value(0))
+        if start and stop and channels:
+            first, end, _ = slice(start[0], stop[0]).indices(channels)
+            if end - first == _channels(tensor):  # no steps over channels
+                return node.input_value(0), first
     return tensor, 0
+
+
+def _channels(tensor: Any) -> int | None:
+    """Return C of [N, C, H, W] if it is known."""
+    length = tensor.get_partial_shape()[1]
+    return int(length.get_length()) if length.is_static else None
 
 
 def _numbers(node: Any, index: int) -> list[int] | None:
     """Return an input's integers as a list if they are constant."""
     constant = node.input_value(index).get_node()
     return [int(number) for number in constant.data.flat] if constant.get_type_name() == "Constant" else None
-
-
-def _pair(numbers: list[int]) -> tuple[int, int]:
-    return int(numbers[0]), int(numbers[1])

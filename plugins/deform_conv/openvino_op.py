@@ -18,31 +18,30 @@ class SampleTaps(openvino.Op):  # type: ignore[misc]
 
     def __init__(
         self,
-        inputs: list[Any] | None = None,
-        sampler: Sampler | None = None,
-        geometry: Geometry | None = None,
-        mask_kind: MaskKind = MaskKind.NONE,
-        offset_start: int = 0,
-        mask_start: int = 0,
+        inputs: list[Any],
+        sampler: Sampler,
+        geometry: Geometry,
+        mask_kind: MaskKind,
+        offset_start: int,
+        mask_start: int,
     ) -> None:
         super().__init__(self)
-        self.settings = sampler, geometry, mask_kind, offset_start, mask_start
-        if inputs is not None:
-            self.set_arguments(inputs)
-            self.constructor_validate_and_infer_types()
+        self.sampler, self.geometry, self.mask_kind = sampler, geometry, mask_kind
+        self.offset_start, self.mask_start = offset_start, mask_start
+        self.set_arguments(inputs)
+        self.constructor_validate_and_infer_types()
 
     def validate_and_infer_types(self) -> None:
         """Called by OpenVINO: the samples are as large as the offset and have C*K channels."""
-        _, geometry, *_ = self.settings
-        assert geometry is not None
         n, height, width, _ = self.get_input_partial_shape(1)
-        channels = self.get_input_partial_shape(0)[3].get_length()
-        samples = openvino.PartialShape([n, height, width, openvino.Dimension(channels * geometry.n_taps)])
+        n_samples = self.get_input_partial_shape(0)[3].get_length() * self.geometry.n_taps
+        samples = openvino.PartialShape([n, height, width, openvino.Dimension(n_samples)])
         self.set_output_type(0, self.get_input_element_type(1), samples)
 
     def clone_with_new_inputs(self, inputs: list[Any]) -> "SampleTaps":
         """Called by OpenVINO, which compiles a copy of the model."""
-        return SampleTaps(inputs, *self.settings)
+        settings = self.sampler, self.geometry, self.mask_kind, self.offset_start, self.mask_start
+        return SampleTaps(inputs, *settings)
 
     def has_evaluate(self) -> bool:
         """Called by OpenVINO: this operation runs on the host."""
@@ -50,12 +49,11 @@ class SampleTaps(openvino.Op):  # type: ignore[misc]
 
     def evaluate(self, outputs: list[Any], inputs: list[Any]) -> bool:
         """Called by OpenVINO, by several threads if the model runs in several streams; no tensor is copied."""
-        sampler, geometry, mask_kind, offset_start, mask_start = self.settings
-        assert sampler is not None and geometry is not None
         x, offset = _array(inputs[0]), _array(inputs[1])
-        mask = None if mask_kind is MaskKind.NONE else _array(inputs[-1])
-        outputs[0].shape = [*offset.shape[:3], x.shape[3] * geometry.n_taps]
-        sampler(x, offset, mask, _array(outputs[0]), geometry, mask_kind, offset_start, mask_start)
+        mask = None if self.mask_kind is MaskKind.NONE else _array(inputs[-1])
+        outputs[0].shape = [*offset.shape[:3], x.shape[3] * self.geometry.n_taps]
+        samples = _array(outputs[0])
+        self.sampler(x, offset, mask, samples, self.geometry, self.mask_kind, self.offset_start, self.mask_start)
         return True
 
 

@@ -40,14 +40,24 @@ class Geometry:
     """Where the taps of an output pixel lie before offsets move them; pairs are (y, x)."""
 
     kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    pad: tuple[int, int] = (0, 0)  # top and left
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
 
     @property
     def n_taps(self) -> int:
         """K, the taps per channel."""
         return self.kernel[0] * self.kernel[1]
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return H' and W'."""
+        out_height, out_width = (
+            (side + self.pads[axis] + self.pads[axis + 2] - self.dilations[axis] * (self.kernel[axis] - 1) - 1)
+            // self.strides[axis]
+            + 1
+            for axis, side in enumerate((height, width))
+        )
+        return out_height, out_width
 
 
 @dataclass(frozen=True)
@@ -96,17 +106,24 @@ class Sampler:
             mask_start: where the mask begins among the channels of `mask`.
 
         Raises:
-            ShapeError: x has too many elements.
+            ShapeError: the shapes do not fit together, or x has too many elements.
         """
         if x.size > MAX_ELEMENTS:
             raise ShapeError(f"the sampler counts elements in 31 bits, but x {list(x.shape)} has {x.size}.")
         n, height, width, channels = x.shape
-        _, out_height, out_width, n_samples = samples.shape
-        variant = Variant(lanes_for(n_samples), x.dtype == np.uint16, samples.dtype == np.uint16, mask_kind)
+        n_samples, out_size = channels * geometry.n_taps, geometry.out_size(height, width)
         mask = offset if mask is None else mask  # then never read
-        assert n_samples == channels * geometry.n_taps
-        assert all(array.flags.c_contiguous for array in (x, offset, mask, samples))
+        for name, array, start, length in (
+            ("offset", offset, offset_start, 2 * n_samples),
+            ("mask", mask, mask_start, n_samples),
+            ("samples", samples, 0, n_samples),
+        ):
+            if array.shape[:3] != (n, *out_size) or array.shape[3] < start + length:
+                wanted = [n, *out_size, start + length]
+                raise ShapeError(f"{name} is {list(array.shape)}, not {wanted}, where x is {list(x.shape)}.")
+        variant = Variant(lanes_for(n_samples), x.dtype == np.uint16, samples.dtype == np.uint16, mask_kind)
         assert not (variant.is_x_bfloat16 and channels % 2), "bfloat16 is gathered in words of two channels"
+        assert all(array.flags.c_contiguous for array in (x, offset, mask, samples)) and samples.shape[3] == n_samples
         next_row = ctypes.c_int64(0)
         run = functools.partial(
             compiled(variant),
@@ -115,10 +132,10 @@ class Sampler:
             mask.ctypes.data + mask_start * mask.itemsize,
             *(array.ctypes.data for array in (samples, *tap_places(geometry, channels))),
             ctypes.addressof(next_row),
-            *(n * out_height, height, width, channels, out_height, out_width, n_samples, *geometry.stride),
+            *(n * out_size[0], height, width, channels, *out_size, n_samples, *geometry.strides),
             *(offset.shape[3], mask.shape[3]),
         )
-        helpers = [self._helpers.submit(run) for _ in range(min(self.n_threads, n * out_height) - 1)]
+        helpers = [self._helpers.submit(run) for _ in range(min(self.n_threads, n * out_size[0]) - 1)]
         run()
         for helper in helpers:
             if not helper.cancel():  # it has begun; else no row is left for it
@@ -134,7 +151,7 @@ def lanes_for(n_samples: int) -> int:
 def tap_places(geometry: Geometry, channels: int) -> NDArray[np.int32]:
     """Return y, x and channel of every (channel, tap) pair at output pixel (0, 0), [3, C*K plus room for a vector]."""
     channel, tap_y, tap_x = np.indices((channels, *geometry.kernel)).reshape(3, -1)
-    (dilation_y, dilation_x), (top, left) = geometry.dilation, geometry.pad
+    (dilation_y, dilation_x), (top, left) = geometry.dilations, geometry.pads[:2]
     places = np.stack([tap_y * dilation_y - top, tap_x * dilation_x - left, channel])
     return np.pad(places, [(0, 0), (0, MAX_LANES)]).astype(np.int32)
 

@@ -134,6 +134,14 @@ def test_interlaced_video_is_told(tmp_path):
     assert read(path)[0].info.is_interlaced
 
 
+def test_the_quantiser_is_told_before_the_first_frame(tmp_path):
+    flat = {"qp": "30", "bf": "0", "x264-params": "ipratio=1:aq-mode=0"}
+    with open_source(make_video(tmp_path / "in.mp4", options=flat)) as source:
+        assert (source.qp, source.n_frames) == (30, 0)
+    with open_source(make_video(tmp_path / "in.mkv", codec="libx265")) as source:
+        assert source.qp is None
+
+
 def test_packed_formats_are_converted_and_that_is_said(tmp_path):
     path = make_video(tmp_path / "in.nut", codec="rawvideo", pix_fmt="yuyv422", frames=2)
     source, frames, _ = read(path)

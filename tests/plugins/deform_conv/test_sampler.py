@@ -39,7 +39,7 @@ def expected_samples(case, dtype=np.float64):
 def geometry(case):
     attributes = case.attributes
     kernel = case.tensors["weight"].shape[2:]
-    return Geometry(kernel, attributes["strides"], attributes["dilations"], attributes["pads"][:2])
+    return Geometry(kernel, attributes["strides"], attributes["dilations"], attributes["pads"])
 
 
 def sample(case, n_threads=2, mask_kind=MaskKind.FACTORS, convert=lambda tensor: tensor):
@@ -160,3 +160,19 @@ def test_a_picture_beyond_31_bits_is_refused():
     samples = np.zeros((1, 1, 1, 32), np.float32)
     with pytest.raises(ShapeError, match=r"31 bits, but x \[1, 8192, 8192, 32\] has 2147483648"):
         Sampler(1)(x, samples, None, samples, Geometry((1, 1)), MaskKind.NONE)
+
+
+@pytest.mark.parametrize(
+    "offset, mask, message",
+    [
+        ((1, 6, 7, 53), (1, 6, 7, 27), r"offset is \[1, 6, 7, 53\], not \[1, 6, 7, 54\], where x is \[1, 6, 7, 3\]"),
+        ((1, 5, 7, 54), (1, 5, 7, 27), r"offset is \[1, 5, 7, 54\]"),
+        ((1, 6, 7, 54), (2, 6, 7, 27), r"mask is \[2, 6, 7, 27\]"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_before_memory_is_read(offset, mask, message):
+    x, samples = np.zeros((1, 6, 7, 3), np.float32), np.zeros((1, 6, 7, 27), np.float32)
+    with pytest.raises(ShapeError, match=message):
+        Sampler(1)(
+            x, np.zeros(offset, np.float32), np.zeros(mask, np.float32), samples, Geometry((3, 3), pads=(1,) * 4)
+        )

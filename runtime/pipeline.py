@@ -1,0 +1,137 @@
+"""The four stages of a run: decode, upload, compute, encode, each in a thread of its own.
+
+    decode --frames--> upload --ring--> compute --outgoing--> encode
+       |                  \\--pending--/                        ^
+       \\------------------- packets of other streams ----------/
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvqe.frame import Frame, luma_shape, with_luma
+from runtime.copied_packet import CopiedPacket
+from runtime.decoder import Source
+from runtime.encoder import Sink
+from runtime.engine import Engine
+from runtime.meter import Meter
+from runtime.ring import FrameRing
+from runtime.stages import Channel, Stages
+
+CHANNEL_FRAMES = 4  # decoded frames, or enhanced ones and packets, that may wait between two stages
+
+
+@dataclass(frozen=True)
+class EnhancedFrame:
+    """A frame and its new luma."""
+
+    frame: Frame
+    luma: NDArray[np.uint8]
+
+
+@dataclass
+class Progress:
+    """What the stages have done so far; each number is written by one thread only."""
+
+    n_decoded: int = 0
+    n_written: int = 0
+    n_fallen_back: int = 0
+    busy_s: dict[str, float] = field(default_factory=dict)
+
+
+class Pipeline:
+    """One source through one engine into one sink; frames in == frames out, in order, with their own time stamps."""
+
+    def __init__(
+        self, source: Source, engine: Engine, sink: Sink, radius: int, ahead: int = 1, meter: Meter | None = None
+    ) -> None:
+        self.source, self.engine, self.sink, self.meter = source, engine, sink, meter
+        self.progress = Progress()
+        self.stages = Stages()
+        self.wants_end = threading.Event()  # set: decode no further, finish what is under way
+        info = source.info
+        self.ring = FrameRing(radius, ahead, luma_shape(info.height, info.width, info.bit_depth), self.stages)
+        self.frames: Channel[Frame] = self.stages.channel(CHANNEL_FRAMES)
+        # a frame waits here while the ring collects its future: as many as the ring holds
+        self.pending: Channel[Frame] = self.stages.channel(self.ring.n_slots + 1)
+        self.outgoing: Channel[EnhancedFrame | CopiedPacket] = self.stages.channel(CHANNEL_FRAMES)
+
+    def run(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Run all stages to the end of the source.
+
+        Raises:
+            CvqeError, FFmpegError, ...: the first error of any stage, after all stages have ended.
+        """
+        self.stages.start("decode", self.decode)
+        self.stages.start("upload", self.upload)
+        self.stages.start("compute", self.compute)
+        self.stages.start("encode", lambda: self.encode(on_progress))
+        self.stages.join()
+        return self.progress
+
+    @contextmanager
+    def busy(self, stage: str) -> Iterator[None]:
+        """Add the time inside to a stage's share, less what it waits for other stages."""
+        start = time.perf_counter() - self.stages.waited_s()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - self.stages.waited_s() - start
+            self.progress.busy_s[stage] = self.progress.busy_s.get(stage, 0.0) + spent
+
+    def decode(self) -> None:
+        """Hand frames to upload, and other streams' packets past everything to encode."""
+        items = self.source.items()
+        while not self.wants_end.is_set():
+            with self.busy("decode"):
+                item = next(items, None)
+            if item is None:
+                break
+            if isinstance(item, Frame):
+                self.progress.n_decoded += 1
+                self.frames.put(item)
+            else:
+                self.outgoing.put(item)
+        self.frames.end()
+
+    def upload(self) -> None:
+        """Copy every frame's luma into the ring, once."""
+        for frame in self.frames:
+            self.pending.put(frame)
+            luma = frame.luma
+            with self.busy("upload"):
+                self.ring.write(luma)
+        self.ring.finish()
+
+    def compute(self) -> None:
+        """Enhance each window's target; where the network breaks down the decoded luma stays."""
+        for window in self.ring.windows():
+            frame = self.pending.get()
+            assert frame.number == window.number
+            with self.busy("compute"):
+                enhanced = self.engine.enhance(window.frames)
+            window.release()
+            if not enhanced.is_finite:
+                self.progress.n_fallen_back += 1
+            self.outgoing.put(EnhancedFrame(frame, enhanced.luma if enhanced.is_finite else frame.luma))
+        self.outgoing.end()
+
+    def encode(self, on_progress: Callable[[Progress], None] | None = None) -> None:
+        """Encode frames, copy packets, measure."""
+        for item in self.outgoing:
+            if isinstance(item, CopiedPacket):
+                self.sink.copy_packet(item)
+                continue
+            if self.meter:
+                with self.busy("measure"):
+                    self.meter.measure(item.frame.luma, item.luma)
+            with self.busy("encode"):
+                self.sink.write_frame(with_luma(item.frame.picture, item.luma))
+            self.progress.n_written += 1
+            if on_progress:
+                on_progress(self.progress)

@@ -1,0 +1,154 @@
+"""One run of the runtime: a file in, an enhanced file and its summary out."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.decoder import Source, open_source
+from runtime.encoder import Sink, open_sink
+from runtime.encoder_settings import EncoderOptions
+from runtime.engine import Choice, EngineRequest, open_engine
+from runtime.meter import Meter, written_gains
+from runtime.model_file import DEFAULT_MODEL, ModelFile, find_model
+from runtime.output_path import check_output, default_output
+from runtime.pipeline import Pipeline, Progress
+from runtime.summary import Summary
+
+log = logging.getLogger(__name__)
+ProgressHook = Callable[[Progress, Source], None]
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """What to enhance, with what, into what."""
+
+    source: Path
+    output: Path | None = None
+    model: str = DEFAULT_MODEL
+    backend: str = "auto"
+    precision: str = "auto"
+    qp: int | None = None  # None: as far as the stream tells
+    encoder: str | None = None
+    crf: float | None = None
+    encoder_qp: int | None = None
+    preset: str | None = None
+    threads: int = 0
+    frames: int | None = None
+    ahead: int = 1
+    reference: Path | None = None
+    overwrite: bool = False
+
+
+def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progress: ProgressHook) -> Summary:
+    """Enhance one file.
+
+    A first Ctrl-C ends the decoding: what is under way is finished and kept as OUT.partial.<ext>. A second one stops.
+
+    Raises:
+        CvqeError: anything the user can mend, said in one sentence; nothing is left under the output's name.
+    """
+    output = config.output or default_output(config.source)
+    check_output(config.source, output, config.overwrite)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(config.source, config.threads, config.frames))
+        model, choice = _choose(config, source)
+        meter = _open_meter(config, source)
+        if meter:
+            stack.callback(meter.close)
+        options = EncoderOptions(config.encoder, config.crf, config.encoder_qp, config.preset, config.threads)
+        sink = stack.enter_context(open_sink(output, source, options))
+        pipeline = Pipeline(source, choice.engine, sink, model.manifest.radius, config.ahead, meter)
+        summary = _summary(config, model, choice, sink, output)
+        on_start(summary)
+        _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
+        if meter:
+            summary.gains_network = meter.gains
+    if config.reference and not summary.is_interrupted:
+        summary.gains_written = written_gains(config.reference, config.source, output, config.frames)
+    return summary
+
+
+def _choose(config: StreamConfig, source: Source) -> tuple[ModelFile, Choice]:
+    """Pick the network by name and QP, then the engine by what is installed."""
+    info = source.info
+    told = source.qp if info.codec == "h264" else None  # HEVC and AV1 keep it to themselves, VP9 counts to 255
+    qp = config.qp if config.qp is not None else told
+    model = find_model(config.model, None if qp is None else round(qp))
+    request = EngineRequest(model, info.height, info.width, info.bit_depth, config.precision, config.threads)
+    _warn_of_other_qp(model, qp)
+    return model, open_engine(request, config.backend)
+
+
+def _warn_of_other_qp(model: ModelFile, qp: float | None) -> None:
+    trained = model.manifest.qp
+    if qp is not None and trained and not min(trained) <= qp <= max(trained):
+        log.warning(
+            "%s was trained on QP %d to %d, the input is at QP %.0f: it may gain less, or lose",
+            model.path.name,
+            min(trained),
+            max(trained),
+            qp,
+        )
+
+
+def _open_meter(config: StreamConfig, source: Source) -> Meter | None:
+    if config.reference is None:
+        return None
+    info = source.info
+    return Meter(config.reference, info.width, info.height, info.bit_depth)
+
+
+def _summary(config: StreamConfig, model: ModelFile, choice: Choice, sink: Sink, output: Path) -> Summary:
+    return Summary(
+        source=str(config.source),
+        output=str(output),
+        encoder=sink.encoder,
+        model=model.path.stem,
+        backend=choice.engine.backend,
+        precision=choice.engine.precision,
+        reason=choice.reason,
+    )
+
+
+def _run(pipeline: Pipeline, sink: Sink, summary: Summary, on_progress: Callable[[Progress], None]) -> None:
+    """Run the stages and finish the file, whole or in part."""
+    start = time.perf_counter()
+    with _interruptible(pipeline):
+        progress = pipeline.run(on_progress)
+    summary.is_interrupted = pipeline.wants_end.is_set()
+    if summary.is_interrupted:
+        summary.output = str(sink.finish_partial() or "nothing")
+    else:
+        sink.close()
+    summary.elapsed_s = time.perf_counter() - start
+    summary.frames_in, summary.frames_out = progress.n_decoded, sink.n_frames
+    summary.frames_fallen_back, summary.busy_s = progress.n_fallen_back, progress.busy_s
+    source = pipeline.source
+    summary.frames_damaged, summary.timestamps_repaired = source.n_damaged, source.n_repaired
+    summary.truncated = source.truncated_note
+    summary.notes = [*source.notes, *sink.notes]
+
+
+@contextmanager
+def _interruptible(pipeline: Pipeline) -> Iterator[None]:
+    """Make the first Ctrl-C end the decoding, the second one everything; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: Any) -> None:
+        if pipeline.wants_end.is_set():
+            pipeline.stages.stop(KeyboardInterrupt())
+        pipeline.wants_end.set()
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

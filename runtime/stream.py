@@ -1,0 +1,101 @@
+"""Enhance a compressed video: same frames, same time stamps, all other streams kept, better pictures.
+
+$ python runtime/stream.py in.mp4
+$ python runtime/stream.py in.mp4 -o better.mp4 --reference original.mkv
+
+exit codes: 0 done, 1 error, 2 usage, 3 unreadable input or no video, 4 partial, 5 done but frames fell back to the
+decoded ones, 130 interrupted (what was done is kept as OUT.partial.<ext>)
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+if not __package__:  # run by path: import from the repo root, never from this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from cvqe.errors import CvqeError, ExitCode
+from runtime.decoder import Source
+from runtime.pipeline import Progress
+from runtime.run import StreamConfig, stream
+from runtime.summary import Summary
+
+PROGRESS_EVERY_S = 0.5
+
+
+def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
+    """Read the command line; unset options keep StreamConfig's defaults. The flag is --json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = StreamConfig
+    parser.add_argument("source", type=Path, help="video to enhance")
+    parser.add_argument("-o", "--output", type=Path, default=default.output, help="[SOURCE.enhanced.<same container>]")
+    parser.add_argument("--model", default=default.model, help="a shipped network, or FILE.onnx [%(default)s]")
+    parser.add_argument("--backend", default=default.backend, help="auto, openvino or onnxruntime [%(default)s]")
+    parser.add_argument("--precision", default=default.precision, help="auto, fp32, bf16, fp16 or int8 [%(default)s]")
+    parser.add_argument("--qp", type=qp_or_auto, default=default.qp, help="QP of the input, to choose the network by [auto]")
+    parser.add_argument("--encoder", default=default.encoder, help="[libx264; more than 8 bit: libx265]")
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument("--crf", type=float, default=default.crf, help="quality of the output, lower is better [14]")
+    rate.add_argument("--encoder-qp", type=int, default=default.encoder_qp, help="constant quantiser instead")
+    parser.add_argument("--preset", default=default.preset, help="the encoder's own, fast to slow [veryfast]")
+    parser.add_argument("--threads", type=int, default=default.threads, help="per stage; 0: all processors [%(default)s]")
+    parser.add_argument("--frames", type=int, default=default.frames, help="stop after so many [all]")
+    parser.add_argument("--ahead", type=int, default=default.ahead, help="frames put into the ring early [%(default)s]")
+    parser.add_argument("--reference", type=Path, default=default.reference, help="pristine original: prints the gain")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    options = vars(parser.parse_args(argv))
+    as_json = options.pop("json")
+    return StreamConfig(**options), as_json
+
+
+def qp_or_auto(text: str) -> int | None:
+    """Read --qp: a number, or `auto` for what the stream tells."""
+    return None if text == "auto" else int(text)
+
+
+def show_start(summary: Summary) -> None:
+    """Say what will run, before it does."""
+    print(f"{summary.model} by {summary.backend} in {summary.precision}: {summary.reason}", file=sys.stderr)
+
+
+class ProgressLine:
+    """One line, rewritten twice a second."""
+
+    def __init__(self) -> None:
+        self.start = self.shown = time.monotonic()
+
+    def __call__(self, progress: Progress, source: Source) -> None:
+        """Show frames and frames a second so far."""
+        now = time.monotonic()
+        if now - self.shown < PROGRESS_EVERY_S:
+            return
+        self.shown = now
+        total = source.info.n_frames_claimed
+        of_total = f" of {total}" if total else ""
+        fps = progress.n_written / (now - self.start)
+        print(f"\r{progress.n_written}{of_total} frames, {fps:.1f} frames/s ", end="", file=sys.stderr, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Enhance one file; our own errors become one message."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    config, as_json = parse_args(argv)
+    try:
+        summary = stream(config, show_start, ProgressLine())
+    except CvqeError as error:
+        print(f"\rstream: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("\rstream: stopped; nothing was kept", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    print("\r", end="", file=sys.stderr)
+    print(json.dumps(summary.as_dict(), indent=2) if as_json else summary)
+    return int(summary.exit_code)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

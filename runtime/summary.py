@@ -1,0 +1,81 @@
+"""What one run did: as text for a person, as a dict for a program, as an exit code for the shell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cvqe.errors import ExitCode
+from runtime.meter import Gains
+
+
+@dataclass
+class Summary:
+    """Counts, times and gains of one run."""
+
+    source: str
+    output: str
+    encoder: str
+    model: str
+    backend: str
+    precision: str
+    reason: str
+    frames_in: int = 0
+    frames_out: int = 0
+    frames_damaged: int = 0
+    frames_fallen_back: int = 0
+    timestamps_repaired: int = 0
+    elapsed_s: float = 0.0
+    busy_s: Mapping[str, float] = field(default_factory=dict)
+    truncated: str | None = None
+    is_interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
+    gains_network: Gains | None = None
+    gains_written: Gains | None = None
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of the whole stream, from the first decode to the last write."""
+        return self.frames_out / self.elapsed_s if self.elapsed_s else 0.0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst thing that happened."""
+        if self.is_interrupted:
+            return ExitCode.INTERRUPTED
+        if self.truncated:
+            return ExitCode.PARTIAL
+        return ExitCode.FELL_BACK if self.frames_fallen_back else ExitCode.DONE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        plain = {name: value for name, value in vars(self).items() if not name.startswith("gains")}
+        gains = {"gains_network": self.gains_network, "gains_written": self.gains_written}
+        measured = {name: value.as_dict() if value else None for name, value in gains.items()}
+        busy = {name: round(seconds, 3) for name, seconds in self.busy_s.items()}
+        rounded = {"elapsed_s": round(self.elapsed_s, 3), "fps": round(self.fps, 2), "busy_s": busy}
+        return {**plain, **rounded, **measured, "exit_code": int(self.exit_code)}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.output}: {self.frames_out} of {self.frames_in} frames in {self.elapsed_s:.1f} s, {self.fps:.1f} frames/s",
+            f"  {self.model} by {self.backend} in {self.precision} ({self.reason}), written by {self.encoder}",
+        ]
+        if self.elapsed_s:
+            shares = ", ".join(f"{name} {seconds / self.elapsed_s:.0%}" for name, seconds in self.busy_s.items())
+            lines.append(f"  busy: {shares}")
+        for label, gains in (("out of the network", self.gains_network), ("in the written file", self.gains_written)):
+            if gains:
+                lines.append(
+                    f"  gain on Y {label}: {gains.delta_psnr_db:+.3f} dB PSNR, {gains.delta_ssim * 1e4:+.1f}e-4 SSIM"
+                )
+        lines += [f"  {note}" for note in [*self._counted(), *self.notes]]
+        return "\n".join(lines)
+
+    def _counted(self) -> list[str]:
+        counts = (
+            (self.frames_damaged, "packets or frames were damaged; the decoder concealed what it could"),
+            (self.frames_fallen_back, "frames came out of the network with NaN or infinite pixels and stay as decoded"),
+            (self.timestamps_repaired, "time stamps were missing or not increasing and were repaired"),
+        )
+        counted = [f"{count} {what}" for count, what in counts if count]
+        return counted + ([f"partial: {self.truncated}"] if self.truncated else [])
