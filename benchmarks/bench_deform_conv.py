@@ -3,13 +3,14 @@
 $ python benchmarks/bench_deform_conv.py
 $ python benchmarks/bench_deform_conv.py --size 1280x720 --rounds 7
 
-Three metrics: "operation" is a model of DeformConv alone, float32 planes in and out; "block" is how a network uses it, with the
-3x3 convolution that predicts offset and mask from 64 channels, and the sigmoid; "sampling" is our sampler without a
+Three metrics. "operation": a model of DeformConv alone, float32 planes in and out. "block": as a network uses it, with
+the 3x3 convolution that predicts offset and mask from 64 channels, and the sigmoid. "sampling": our sampler without a
 model around it. Runs are interleaved. Where an output differs from ONNX Runtime's, nothing is reported. The table goes
 to stdout, rows are added to the CSV.
 """
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from onnx import TensorProto, helper
 from openvino.frontend import ConversionExtension
 
 from benchmarks import report
-from plugins.deform_conv.openvino_extension import extensions
+from plugins.deform_conv.openvino_extension import DeformConv, builtin, extensions
 from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler, allowed_cpus
 
 FEATURES = 64
@@ -45,7 +46,7 @@ class BenchConfig:
     """What to measure."""
 
     size: str = "416x240"
-    rounds: int = 21
+    rounds: int = 11
     output: Path = report.ROOT / "benchmarks" / "results" / "deform_conv.csv"
 
 
@@ -60,6 +61,7 @@ class Block:
 
     @property
     def geometry(self) -> Geometry:
+        """The kernel's taps."""
         return Geometry((self.kernel, self.kernel), pads=(self.kernel // 2,) * 4)
 
     def operation(self) -> tuple[bytes, dict[str, Any]]:
@@ -84,13 +86,15 @@ class Block:
             pads=self.geometry.pads,
             offset_group=self.channels,
         )
+        nodes = [*nodes, deform]
         feeds = {name: self.inputs[name] for name in inputs}
+        used = {name for node in nodes for name in node.input}
         graph = helper.make_graph(
-            [*nodes, deform],
+            nodes,
             "deform_conv",
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in feeds.items()],
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [onnx.numpy_helper.from_array(array, name) for name, array in self.weights.items()],
+            [onnx.numpy_helper.from_array(array, name) for name, array in self.weights.items() if name in used],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=10)
         return model.SerializeToString(), feeds
@@ -146,8 +150,6 @@ def providers(model: bytes, feeds: dict[str, Any], with_bf16: bool) -> Iterator[
 
 def builtin_node(node: Any) -> list[Any]:
     """Map a DeformConv onto OpenVINO's own operation."""
-    from plugins.deform_conv.openvino_extension import DeformConv, builtin
-
     return [builtin(DeformConv.from_node(node)).output(0)]
 
 
@@ -169,7 +171,7 @@ def samplers(block: Block) -> Iterator[tuple[str, Callable[[], Any]]]:
         halves[0] = arrays[0]
     for name, (x, offset, mask) in (("sampler fp32", arrays), ("sampler bf16", halves)):
         samples = np.empty_like(mask)
-        yield name, lambda args=(x, offset, mask, samples, block.geometry, MaskKind.LOGITS): sampler(*args)
+        yield name, functools.partial(sampler, x, offset, mask, samples, block.geometry, MaskKind.LOGITS)
 
 
 def check(name: str, y: Any, expected: Any) -> None:
@@ -188,7 +190,7 @@ def bench(config: BenchConfig) -> Iterator[report.Row]:
     with_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     for channels, kernel in SHAPES:
         block = make_block(channels, kernel, height, width)
-        case = f"{channels} channels, K={kernel}, {config.size}"
+        case = f"{channels}ch K={kernel} {config.size}"
         for metric, (model, feeds) in (("operation", block.operation()), ("block", block.block())):
             # alone, a bfloat16 DeformConv would mostly convert its float32 inputs
             runners = dict(providers(model, feeds, with_bf16 and metric == "block"))

@@ -48,9 +48,9 @@ class Row:
 
 def row(case: str, provider: str, metric: str, unit: str, timing: Timing, packages: Iterable[str] = ()) -> Row:
     """Return a row for this machine and commit, now; `packages` are the distributions whose version matters."""
-    numbers = (float(f"{number:.4g}") for number in astuple(timing))
+    p20, median, p80 = (float(f"{number:.4g}") for number in (timing.p20, timing.median, timing.p80))
     date = datetime.now(UTC).date().isoformat()
-    return Row(case, provider, metric, unit, *numbers, machine(), versions(packages), git_sha(), date)
+    return Row(case, provider, metric, unit, p20, median, p80, machine(), versions(packages), git_sha(), date)
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -94,18 +94,24 @@ class _BytePairEnds:
     def constants(self) -> list[onnx.TensorProto]:
         return [
             _constant("zero", 0),
-            _constant("place", [1, 256]),
-            _constant("per_place", 1 / 256),
+            _constant("per_byte", 1 / 256),
             _constant("byte", 256),
+            _constant("first", 0, np.int64),
+            _constant("second", 1, np.int64),
             _constant("last", [-1], np.int64),
         ]
 
     def unpack(self) -> list[onnx.NodeProto]:
-        levels, placed, joined = (ENDS + name for name in ("levels", "placed", "joined"))
+        # no sum over the last axis: OpenVINO 2026.4 damages its heap reducing an axis of two
+        names = ("low_byte", "high_byte", "low_level", "high_level", "high_part", "joined")
+        low_byte, high_byte, low, high, high_part, joined = (ENDS + "in_" + name for name in names)
         return [
-            _node("Cast", [WINDOW], levels, to=TensorProto.FLOAT),
-            _node("Mul", [levels, ENDS + "place"], placed),
-            _node("ReduceSum", [placed, ENDS + "last"], joined, keepdims=0),
+            _node("Gather", [WINDOW, ENDS + "first"], low_byte, axis=-1),
+            _node("Gather", [WINDOW, ENDS + "second"], high_byte, axis=-1),
+            _node("Cast", [low_byte], low, to=TensorProto.FLOAT),
+            _node("Cast", [high_byte], high, to=TensorProto.FLOAT),
+            _node("Mul", [high, ENDS + "byte"], high_part),
+            _node("Add", [low, high_part], joined),
             _node("Div", [joined, PEAK], FLOAT_WINDOW),
         ]
 
@@ -115,7 +121,7 @@ class _BytePairEnds:
         )
         return [
             *_whole_levels(PEAK),
-            _node("Mul", [whole, ENDS + "per_place"], scaled),
+            _node("Mul", [whole, ENDS + "per_byte"], scaled),
             _node("Floor", [scaled], high),
             _node("Mul", [high, ENDS + "byte"], high_value),
             _node("Sub", [whole, high_value], low),

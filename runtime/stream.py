@@ -23,8 +23,6 @@ from runtime.pipeline import Progress
 from runtime.run import StreamConfig, stream
 from runtime.summary import Summary
 
-PROGRESS_EVERY_S = 0.5
-
 
 def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
     """Read the command line; unset options keep StreamConfig's defaults. The flag is --json."""
@@ -63,36 +61,45 @@ def show_start(summary: Summary) -> None:
 
 
 class ProgressLine:
-    """One line, rewritten twice a second."""
+    """One line, rewritten twice a second on a terminal; into a file, a line every ten seconds."""
 
     def __init__(self) -> None:
         self.start = self.shown = time.monotonic()
+        self.is_terminal = sys.stderr.isatty()
 
     def __call__(self, progress: Progress, source: Source) -> None:
         """Show frames and frames a second so far."""
         now = time.monotonic()
-        if now - self.shown < PROGRESS_EVERY_S:
+        if now - self.shown < (0.5 if self.is_terminal else 10.0):
             return
         self.shown = now
         total = source.info.n_frames_claimed
         of_total = f" of {total}" if total else ""
-        fps = progress.n_written / (now - self.start)
-        print(f"\r{progress.n_written}{of_total} frames, {fps:.1f} frames/s ", end="", file=sys.stderr, flush=True)
+        line = f"{progress.n_written}{of_total} frames, {progress.n_written / (now - self.start):.1f} frames/s"
+        print(f"\r{line} " if self.is_terminal else line, end="" if self.is_terminal else "\n", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Make room for what is said next."""
+        if self.is_terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Enhance one file; our own errors become one message."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     config, as_json = parse_args(argv)
+    line = ProgressLine()
     try:
-        summary = stream(config, show_start, ProgressLine())
+        summary = stream(config, show_start, line)
     except CvqeError as error:
-        print(f"\rstream: {error}", file=sys.stderr)
+        line.clear()
+        print(f"stream: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("\rstream: stopped; nothing was kept", file=sys.stderr)
+        line.clear()
+        print("stream: stopped; nothing was kept", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
-    print("\r", end="", file=sys.stderr)
+    line.clear()
     print(json.dumps(summary.as_dict(), indent=2) if as_json else summary)
     return int(summary.exit_code)
 

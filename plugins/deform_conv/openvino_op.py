@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler
 
 
-class SampleTaps(openvino.Op):  # type: ignore[misc]
+class SampleTaps(openvino.Op):
     """Samples [N, H', W', C*K] of x [N, H, W, C]; the 1x1 convolution with the weights is another operation's work.
 
     Offset and mask are channel ranges of the inputs after x: of the same one, where a network predicts both together.
@@ -48,16 +48,23 @@ class SampleTaps(openvino.Op):  # type: ignore[misc]
         return True
 
     def evaluate(self, outputs: list[Any], inputs: list[Any]) -> bool:
-        """Called by OpenVINO, by several threads if the model runs in several streams; no tensor is copied."""
+        """Called by OpenVINO, by several threads if the model runs in several streams."""
         x, offset = _array(inputs[0]), _array(inputs[1])
         mask = None if self.mask_kind is MaskKind.NONE else _array(inputs[-1])
         outputs[0].shape = [*offset.shape[:3], x.shape[3] * self.geometry.n_taps]
-        samples = _array(outputs[0])
+        is_float16 = outputs[0].element_type == openvino.Type.f16
+        samples = np.empty(outputs[0].shape, np.float32) if is_float16 else _array(outputs[0])
         self.sampler(x, offset, mask, samples, self.geometry, self.mask_kind, self.offset_start, self.mask_start)
+        if is_float16:
+            outputs[0].data[:] = samples
         return True
 
 
 def _array(tensor: Any) -> NDArray[Any]:
-    """Return a view: float32, or the bits of bfloat16, which NumPy lacks."""
-    array: NDArray[Any] = tensor.data
-    return array.view(np.uint16) if tensor.element_type == openvino.Type.bf16 else array
+    """Return a view of a tensor: float32, or the bits of bfloat16, which NumPy lacks.
+
+    With the hint f16 OpenVINO makes this operation's types float16. Only then the tensor is copied.
+    """
+    if tensor.element_type == openvino.Type.bf16:
+        return np.asarray(tensor.data.view(np.uint16))
+    return np.asarray(tensor.data, np.float32)

@@ -124,6 +124,8 @@ class Sampler:
         variant = Variant(lanes_for(n_samples), x.dtype == np.uint16, samples.dtype == np.uint16, mask_kind)
         assert not (variant.is_x_bfloat16 and channels % 2), "bfloat16 is gathered in words of two channels"
         assert all(array.flags.c_contiguous for array in (x, offset, mask, samples)) and samples.shape[3] == n_samples
+        assert {x.dtype, samples.dtype} <= {np.dtype(np.float32), np.dtype(np.uint16)}
+        assert offset.dtype == mask.dtype == samples.dtype
         next_row = ctypes.c_int64(0)
         run = functools.partial(
             compiled(variant),
@@ -140,6 +142,12 @@ class Sampler:
         for helper in helpers:
             if not helper.cancel():  # it has begun; else no row is left for it
                 helper.result()
+
+
+@functools.lru_cache
+def shared_sampler(n_threads: int) -> Sampler:
+    """Return the process's sampler for a number of threads: its threads live as long as the process does."""
+    return Sampler(n_threads)
 
 
 def lanes_for(n_samples: int) -> int:

@@ -114,7 +114,7 @@ def test_coordinates_are_exact_in_bf16_too(channels):
     assert np.abs(run(case, "bf16") - run(make_case(channels, 3, 5, 1400), "bf16")).max() > 5 * BF16_ATOL
 
 
-@pytest.mark.parametrize("precision, hint", [("f32", "bf16"), ("bf16", "f32")])
+@pytest.mark.parametrize("precision, hint", [("f32", "bf16"), ("bf16", "f32"), ("f32", "f16"), ("bf16", "f16")])
 def test_a_precision_other_than_the_hint_only_costs_time(precision, hint):
     case = make_case(4, 3, 9, 11)
     np.testing.assert_allclose(run(case, precision, hint=hint), case.reference(), atol=BF16_ATOL, rtol=0)
@@ -188,6 +188,8 @@ def test_offset_and_mask_of_one_convolution_are_read_in_place(cut, precision, at
     model, case = predicted(make_case(channels, 3, 9, 11), cut)
     network = read(model, precision)[1]
     assert not {"VariadicSplit", "Split", "Slice", "Sigmoid"} & set(op_types(network))
+    own = next(node for node in network.get_ops() if node.get_type_name() == OWN)
+    assert own.get_input_size() == 2  # x, and both
     y = compiled(model, precision)({"x": case.tensors["x"]})[0]
     np.testing.assert_allclose(y, case.reference(), atol=atol, rtol=0)
 

@@ -1,0 +1,38 @@
+"""A trial run: what stream.py would choose on this machine, shown by the code that chooses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvqe.errors import ModelError
+from runtime.engine import EngineRequest, open_engine
+from runtime.model_file import find_model
+from runtime.run import StreamConfig
+
+SIDE = 64  # px; compiles in a moment
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An engine that enhanced a frame."""
+
+    network: str
+    backend: str
+    precision: str
+    device: str
+    reason: str
+
+
+def try_engine(network: str = StreamConfig.model) -> Trial:
+    """Open a network as stream.py does by default and enhance one small frame.
+
+    Raises:
+        CvqeError: there is no such network, or nothing here can run it.
+    """
+    model = find_model(network)
+    request = EngineRequest(model, SIDE, SIDE, precision=StreamConfig.precision)
+    choice = open_engine(request, StreamConfig.backend)
+    enhanced = choice.engine.enhance(np.zeros((model.manifest.window_frames, SIDE, SIDE), np.uint8))
+    if not enhanced.is_finite:
+        raise ModelError(f"{choice.engine.backend} turns a black frame into NaN with {model.path}.")
+    return Trial(str(model.path), choice.engine.backend, choice.engine.precision, choice.engine.device, choice.reason)

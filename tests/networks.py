@@ -1,0 +1,39 @@
+"""Networks with made-up weights, as checkpoints and as exported files."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cvqe.models import create
+from export.exporter import ExportConfig, export
+
+RESIDUAL_STD = 0.02  # of the last layer's weights: the picture changes by a few levels, as trained networks change it
+
+
+def made_up_network(name: str, **options: Any) -> nn.Module:
+    """Return a network whose every layer matters: offsets reach some pixels, no bias is zero."""
+    torch.manual_seed(0)
+    network = create(name, **options).eval()
+    with torch.no_grad():
+        for parameter_name, parameter in network.named_parameters():
+            if parameter_name.endswith("bias"):
+                nn.init.normal_(parameter, std=0.02)
+            if "offset_mask.weight" in parameter_name:
+                nn.init.normal_(parameter, std=0.2)
+            if parameter_name in ("tail.weight", "qenet.out_conv.weight"):
+                nn.init.normal_(parameter, std=RESIDUAL_STD)
+    return network
+
+
+def save_checkpoint(network: nn.Module, name: str, path: Path, **options: Any) -> Path:
+    """Write a checkpoint as training/train.py does."""
+    torch.save({"network": name, "options": options, "qp": [32, 37], "state_dict": network.state_dict()}, path)
+    return path
+
+
+def export_network(name: str, path: Path, precision: str = "fp32", bit_depth: int = 8, **options: Any) -> Path:
+    """Export a made-up network to an ONNX file."""
+    checkpoint = save_checkpoint(made_up_network(name, **options), name, path.with_suffix(".pt"), **options)
+    return export(ExportConfig(checkpoint, None, path, precision, bit_depth)).path

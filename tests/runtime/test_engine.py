@@ -1,0 +1,152 @@
+"""The two CPU backends: same picture, any size, clear refusals."""
+
+import importlib.metadata
+
+import numpy as np
+import pytest
+
+from cvqe.errors import BackendError, ModelError, UsageError
+from cvqe.metrics import psnr_db
+from export.verify import made_up_window
+from runtime import engine as engine_module
+from runtime.engine import EngineRequest, open_engine
+from runtime.model_file import find_model, load_model_file
+
+LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may round to either side
+BF16_LOSS_DB = 0.01
+SIZES = [(2, 2), (3, 5), (17, 31), (64, 48)]
+
+
+def window_of(height: int, width: int, bit_depth: int = 8) -> np.ndarray:
+    _, levels = made_up_window(7, (height, width), 2**bit_depth - 1)
+    return levels.astype(np.uint8) if bit_depth == 8 else levels.astype("<u2")[..., None].view(np.uint8)
+
+
+def enhance(path, backend: str, window: np.ndarray, precision: str = "fp32", bit_depth: int = 8) -> np.ndarray:
+    request = EngineRequest(load_model_file(path), window.shape[1], window.shape[2], bit_depth, precision, threads=2)
+    enhanced = open_engine(request, backend).engine.enhance(window)
+    assert enhanced.is_finite
+    return enhanced.luma
+
+
+def as_levels(luma: np.ndarray) -> np.ndarray:
+    return luma.astype(int) if luma.ndim == 2 else luma[..., 0].astype(int) + 256 * luma[..., 1].astype(int)
+
+
+@pytest.mark.parametrize("network", ["live_onnx", "tgafnet_onnx"])
+@pytest.mark.parametrize("size", SIZES)
+def test_both_backends_give_the_same_picture_at_its_own_size(network, size, request):
+    path, window = request.getfixturevalue(network), window_of(*size)
+    by_openvino, by_onnxruntime = (enhance(path, backend, window) for backend in ("openvino", "onnxruntime"))
+    assert by_openvino.shape == by_onnxruntime.shape == size
+    assert by_openvino.dtype == np.uint8
+    assert np.abs(by_openvino.astype(int) - by_onnxruntime).max() <= LEVELS_APART
+    assert np.abs(by_openvino.astype(int) - window[3]).max() > 2  # the network did something
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_ten_bits_come_out_as_byte_pairs_from_the_same_file(live_onnx, backend):
+    deep = as_levels(enhance(live_onnx, backend, window_of(24, 40, 10), bit_depth=10))
+    shallow = as_levels(enhance(live_onnx, backend, window_of(24, 40)))
+    assert deep.max() > 255
+    # the same picture twice: two bits finer, so the coarse one is at most its own rounding and its input's away
+    assert np.abs(deep / 1023 - shallow / 255).mean() < 1.5 / 255
+
+
+@pytest.mark.parametrize("network", ["live_onnx", "tgafnet_onnx"])
+def test_bf16_costs_next_to_nothing(network, request):
+    path, window = request.getfixturevalue(network), window_of(96, 128)
+    request_of = EngineRequest(load_model_file(path), 96, 128, precision="auto", threads=2)
+    auto = open_engine(request_of, "openvino").engine
+    if auto.precision != "bf16":
+        pytest.skip("this CPU does not compute in bf16")
+    pristine, _ = made_up_window(7, (96, 128), 255.0)
+    by_bf16 = psnr_db(pristine * 255, auto.enhance(window).luma)
+    by_fp32 = psnr_db(pristine * 255, enhance(path, "openvino", window))
+    assert abs(by_fp32 - by_bf16) < BF16_LOSS_DB
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_the_result_is_the_callers_own(live_onnx, backend):
+    request = EngineRequest(load_model_file(live_onnx), 16, 16, precision="fp32")
+    engine = open_engine(request, backend).engine
+    first = engine.enhance(window_of(16, 16)).luma
+    kept = first.copy()
+    engine.enhance(255 - window_of(16, 16))
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_nan_inside_the_network_is_noticed(tmp_path, backend):
+    import torch
+
+    from export.exporter import ExportConfig, build_model, manifest_of, write
+    from export.checkpoint import Checkpoint
+    from tests.networks import made_up_network
+
+    network = made_up_network("live")
+    with torch.no_grad():
+        network.tail.bias.fill_(float("nan"))
+    checkpoint = Checkpoint("live", network.state_dict(), "")
+    model = build_model(network, manifest_of(checkpoint, network, ExportConfig()))
+    request = EngineRequest(load_model_file(write(model, tmp_path / "nan.onnx")), 16, 16, precision="fp32")
+    assert not open_engine(request, backend).engine.enhance(window_of(16, 16)).is_finite
+
+
+def test_auto_takes_openvino_first_and_says_why(live_onnx):
+    choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
+    assert choice.engine.backend == "openvino"
+    assert "first of openvino, onnxruntime" in choice.reason
+
+
+def test_auto_falls_back_to_what_is_installed_and_says_so(live_onnx, monkeypatch):
+    real = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package.startswith("openvino"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(engine_module, "version", version)
+    choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
+    assert choice.engine.backend == "onnxruntime"
+    assert "openvino is not installed" in choice.reason
+    with pytest.raises(BackendError, match="pip install openvino.*--backend onnxruntime"):
+        open_engine(EngineRequest(load_model_file(live_onnx), 16, 16), "openvino")
+
+
+@pytest.mark.parametrize(
+    "backend, precision, error, words",
+    [
+        ("tensorrrt", "auto", UsageError, "no backend 'tensorrrt'"),
+        ("auto", "fp8", UsageError, "no precision 'fp8'"),
+        ("auto", "int8", BackendError, "no INT8 scales"),
+        ("onnxruntime", "bf16", BackendError, "--backend openvino"),
+    ],
+)
+def test_what_can_not_be_is_refused_in_one_sentence(live_onnx, backend, precision, error, words):
+    with pytest.raises(error, match=words):
+        open_engine(EngineRequest(load_model_file(live_onnx), 16, 16, precision=precision), backend)
+
+
+def test_models_are_found_by_path_and_by_name_and_qp(live_onnx, tmp_path):
+    assert find_model(str(live_onnx)).manifest.network == "live"
+    (tmp_path / "live_qp37.onnx").write_bytes(live_onnx.read_bytes())
+    assert find_model("live", 22, folder=tmp_path).path.name == "live_qp37.onnx"
+    with pytest.raises(UsageError, match="no network 'memnet' is shipped"):
+        find_model("memnet", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, content, error, words",
+    [
+        ("gone.onnx", None, UsageError, "is no file"),
+        ("plan.engine", b"x", UsageError, "TensorRT engine"),
+        ("text.onnx", b"this is no protobuf", ModelError, "does not open as ONNX|no cvqe metadata"),
+    ],
+)
+def test_files_that_are_no_models_are_refused(tmp_path, name, content, error, words):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(error, match=words):
+        find_model(str(tmp_path / name))

@@ -1,0 +1,98 @@
+"""The whole pipeline with real files; engines that are slow, broken or watchful are made here."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvqe.errors import CvqeError
+from runtime.decoder import open_source
+from runtime.encoder import open_sink
+from runtime.encoder_settings import EncoderOptions
+from runtime.engine import Enhanced
+from runtime.pipeline import Pipeline
+from tests.media import frames_of, make_video
+
+LOSSLESS = EncoderOptions(encoder="ffv1")
+N_FRAMES = 23
+SIZE = (32, 16)
+
+
+class WatchfulEngine:
+    """Gives the target back and keeps what every window held."""
+
+    backend, precision, device = "test", "fp32", "CPU"
+
+    def __init__(self, radius: int, delay_s: float = 0.0, fails_at: int | None = None, broken: tuple[int, ...] = ()):
+        self.radius, self.delay_s, self.fails_at, self.broken = radius, delay_s, fails_at, broken
+        self.windows: list[np.ndarray] = []
+
+    def enhance(self, frames: np.ndarray) -> Enhanced:
+        number = len(self.windows)
+        time.sleep(self.delay_s)
+        if number == self.fails_at:
+            raise CvqeError("the engine broke down.")
+        self.windows.append(frames.copy())
+        if number in self.broken:
+            return Enhanced(np.zeros_like(frames[self.radius]), is_finite=False)
+        return Enhanced(frames[self.radius].copy(), is_finite=True)
+
+
+def run(source: Path, output: Path, engine: WatchfulEngine, ahead: int = 1) -> Pipeline:
+    with open_source(source) as opened, open_sink(output, opened, LOSSLESS) as sink:
+        pipeline = Pipeline(opened, engine, sink, engine.radius, ahead)
+        pipeline.run()
+        sink.close()
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("pipeline") / "in.mkv"
+    make_video(path, frames=N_FRAMES, size=SIZE, codec="ffv1")
+    return path
+
+
+@pytest.mark.parametrize("ahead", [1, 4])
+@pytest.mark.parametrize("delay_s", [0.0, 0.02])  # slower than decoding: every channel and the ring run full
+def test_every_window_holds_the_frames_around_its_target(video, tmp_path, delay_s, ahead):
+    engine = WatchfulEngine(radius=3, delay_s=delay_s)
+    run(video, tmp_path / "out.mkv", engine, ahead)
+    lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(SIZE[::-1]) for shown in frames_of(video)]
+    assert len(engine.windows) == N_FRAMES
+    for number, window in enumerate(engine.windows):
+        neighbors = [lumas[min(max(number + d, 0), N_FRAMES - 1)] for d in range(-3, 4)]
+        np.testing.assert_array_equal(window, neighbors)
+
+
+def test_a_lossless_run_gives_every_frame_back_with_its_pts_and_planes(video, tmp_path):
+    run(video, tmp_path / "out.mkv", WatchfulEngine(radius=2))
+    assert frames_of(tmp_path / "out.mkv") == frames_of(video)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 7])  # shorter than a window
+def test_clips_shorter_than_a_window_come_out_whole(tmp_path, n_frames):
+    make_video(tmp_path / "in.mkv", frames=n_frames, size=SIZE, codec="ffv1")
+    run(tmp_path / "in.mkv", tmp_path / "out.mkv", WatchfulEngine(radius=3))
+    assert frames_of(tmp_path / "out.mkv") == frames_of(tmp_path / "in.mkv")
+
+
+def test_an_engine_error_ends_every_stage_and_leaves_no_file(video, tmp_path):
+    with pytest.raises(CvqeError, match="broke down"):
+        run(video, tmp_path / "out.mkv", WatchfulEngine(radius=3, fails_at=5))
+    assert list(tmp_path.iterdir()) == []
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cvqe-")]
+
+
+def test_a_frame_that_is_not_finite_falls_back_to_the_decoded_one_and_is_counted(video, tmp_path):
+    pipeline = run(video, tmp_path / "out.mkv", WatchfulEngine(radius=1, broken=(4, 9)))
+    assert pipeline.progress.n_fallen_back == 2
+    assert frames_of(tmp_path / "out.mkv") == frames_of(video)
+
+
+def test_the_stages_work_at_the_same_time(video, tmp_path):
+    pipeline = run(video, tmp_path / "out.mkv", WatchfulEngine(radius=1, delay_s=0.01))
+    assert set(pipeline.progress.busy_s) == {"decode", "upload", "compute", "encode"}
+    assert pipeline.progress.busy_s["compute"] >= N_FRAMES * 0.01

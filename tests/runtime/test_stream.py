@@ -1,0 +1,140 @@
+"""stream.py as a user runs it: by path, in a process of its own, on files made here."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.media import Extras, frames_of, make_video, opened, packets_of
+
+ROOT = Path(__file__).resolve().parents[2]
+STREAM = ROOT / "runtime" / "stream.py"
+
+
+def stream(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(STREAM), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("stream") / "in file.mp4"
+    return make_video(path, frames=14, size=(48, 32), extras=Extras(subtitles="mov_text", chapters=True))
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "mov", "ts"])
+def test_frames_pts_and_audio_are_those_of_the_input(live_onnx, tmp_path, container):
+    source = make_video(tmp_path / f"in.{container}", frames=11, size=(48, 32), extras=Extras())
+    done = stream(source, "--model", live_onnx, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / f"in.enhanced.{container}"
+    assert [frame.time_s for frame in frames_of(written)] == [frame.time_s for frame in frames_of(source)]
+    sent, got = ([data for _, data in packets_of(path, "audio")[0]] for path in (source, written))
+    assert got == sent
+
+
+def test_variable_frame_rate_is_kept(live_onnx, tmp_path):
+    pts = [0, 40, 41, 100, 350, 351, 352, 900]
+    source = make_video(tmp_path / "vfr.mp4", pts_list=pts, time_base=Fraction(1, 1000), size=(48, 32))
+    assert stream(source, "--model", live_onnx, "-o", "out.mp4", cwd=tmp_path).returncode == 0
+    assert [frame.time_s for frame in frames_of(tmp_path / "out.mp4")] == [Fraction(n, 1000) for n in pts]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (34, 18), (33, 17)])  # libx264 refuses odd sizes in 4:2:0
+def test_any_size_comes_out_at_its_own_size(live_onnx, tmp_path, size):
+    source = make_video(tmp_path / "in.mkv", frames=3, size=size, codec="ffv1")
+    done = stream(source, "--model", live_onnx, "-o", "out.mkv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [len(frame.planes[0]) for frame in frames_of(tmp_path / "out.mkv")] == [size[0] * size[1]] * 3
+    with opened(tmp_path / "out.mkv") as container:
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height) == size
+
+
+def test_ten_bits_stay_ten_bits(live_onnx, tmp_path):
+    source = make_video(tmp_path / "in.mkv", frames=4, size=(48, 32), codec="ffv1", pix_fmt="yuv420p10le")
+    done = stream(source, "--model", live_onnx, "-o", "out.mkv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with opened(tmp_path / "out.mkv") as container:
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
+
+
+def test_json_holds_counts_and_both_gains(live_onnx, video, tmp_path):
+    done = stream(video, "-o", "out.mkv", "--model", live_onnx, "--reference", video, "--json", cwd=tmp_path)
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit_code"] == 0
+    assert report["frames_in"] == report["frames_out"] == 14
+    assert report["gains_network"]["frames"] == report["gains_written"]["frames"] == 14
+    # the input is its own reference here, so every change is a loss
+    assert report["gains_written"]["delta_psnr_db"] < 0 and report["gains_network"]["delta_psnr_db"] < 0
+    assert report["backend"] and report["precision"] and report["reason"]
+
+
+def test_frames_limits_the_run(live_onnx, video, tmp_path):
+    assert stream(video, "-o", "out.mp4", "--model", live_onnx, "--frames", 5, cwd=tmp_path).returncode == 0
+    assert len(frames_of(tmp_path / "out.mp4")) == 5
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (("gone.mp4",), 3, "gone.mp4"),
+        (("text.mp4",), 3, "text.mp4"),
+        (("VIDEO", "-o", "VIDEO"), 2, "is the input itself"),
+        (("VIDEO", "-o", "there.mp4"), 2, "--overwrite"),
+        (("VIDEO", "-o", "out.mp4", "--model", "nonesuch"), 2, "no network 'nonesuch'"),
+        (("VIDEO", "-o", "out.mp4", "--backend", "abacus"), 2, "no backend 'abacus'"),
+        (("VIDEO", "-o", "out.mp4", "--crf", "20", "--encoder-qp", "20"), 2, "not allowed with"),
+        (("VIDEO", "-o", "out.mp4", "--encoder", "libnone"), 1, "libnone"),
+        (("VIDEO", "-o", "out.mp4", "--reference", "small.mkv"), 3, "very original"),
+    ],
+)
+def test_mistakes_end_with_one_sentence_and_a_documented_code(live_onnx, video, tmp_path, arguments, code, words):
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "there.mp4").write_text("precious")
+    make_video(tmp_path / "small.mkv", frames=14, size=(16, 16), codec="ffv1")
+    before = sorted(tmp_path.iterdir())
+    model = () if "--model" in arguments else ("--model", live_onnx)
+    done = stream(*(str(video) if word == "VIDEO" else word for word in arguments), *model, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "there.mp4").read_text() == "precious"
+
+
+def test_a_truncated_file_is_partial(live_onnx, tmp_path):
+    whole = make_video(tmp_path / "whole.mkv", frames=100, size=(48, 32), codec="libx264")
+    (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    done = stream("cut.mkv", "--model", live_onnx, "-o", "out.mkv", cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert "partial" in done.stdout
+    assert 0 < len(frames_of(tmp_path / "out.mkv")) < 100
+
+
+def test_one_interrupt_leaves_a_playable_partial_file(live_onnx, tmp_path):
+    make_video(tmp_path / "long.mkv", frames=3000, size=(64, 48), codec="ffv1")
+    command = [sys.executable, str(STREAM), "long.mkv", "--model", str(live_onnx), "-o", "out.mp4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: (tmp_path / "out.partial.mp4").exists())
+    time.sleep(1.0)  # some frames
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    n_kept = len(frames_of(tmp_path / "out.partial.mp4"))
+    assert 0 < n_kept < 3000
+    assert f"out.partial.mp4: {n_kept} of" in out
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def wait_for(is_true, timeout_s: float = 30.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not is_true():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
