@@ -29,7 +29,7 @@ ifeq ($(value IN),)
 	@mkdir -p $(dir $(DEMO_OUT))
 	$(RUNTIME) runtime/stream.py $(DEMO) -o $(DEMO_OUT) --reference $(DEMO_ORIGINAL) --overwrite
 else
-	$(RUNTIME) runtime/stream.py $(if $(value OUT),--output=$(call quoted,OUT)) -- $(call quoted,IN)
+	$(RUNTIME) runtime/stream.py $(if $(value OUT),--output=$(call quoted,OUT) )-- $(call quoted,IN)
 endif
 
 doctor: .venv/ready  ## tell what this machine offers and what is missing

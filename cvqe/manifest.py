@@ -12,7 +12,10 @@ BIT_DEPTHS = (8, 16)  # bits a sample is stored in: one byte, or a little-endian
 
 # names of an exported graph's inputs and outputs, the same in every file
 WINDOW, PEAK = "window", "peak"  # uint8 [1, 2R+1, H, W] or [1, 2R+1, H, W, 2]; float32 scalar, with byte pairs only
-ENHANCED, MEAN = "enhanced", "enhanced_mean"  # uint8 [1, 1, H, W] or [1, 1, H, W, 2]; float32 scalar, not finite when a pixel isn't
+ENHANCED, MEAN = (
+    "enhanced",
+    "enhanced_mean",
+)  # uint8 [1, 1, H, W] or [1, 1, H, W, 2]; float32 scalar, not finite when a pixel isn't
 
 
 @dataclass(frozen=True)

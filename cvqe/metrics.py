@@ -29,9 +29,7 @@ def ssim(reference: NDArray[np.generic], distorted: NDArray[np.generic], peak: f
     var_y = unbiased * (_window_mean(y * y, window) - mean_y**2)
     cov = unbiased * (_window_mean(x * y, window) - mean_x * mean_y)
     c1, c2 = (SSIM_K1 * peak) ** 2, (SSIM_K2 * peak) ** 2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * cov + c2)) / (
-        (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    )
+    similarity = ((2 * mean_x * mean_y + c1) * (2 * cov + c2)) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
     return float(similarity.mean())
 
 

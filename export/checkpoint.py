@@ -44,7 +44,9 @@ def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
     readers = {".onnx": _from_onnx, ".safetensors": _from_safetensors}
     checkpoint = readers.get(path.suffix, _from_pickle)(path, network)
     if network is not None and checkpoint.network != network:
-        raise ModelError(f"{path} holds {checkpoint.network}, not {network}; export it with --model {checkpoint.network}.")
+        raise ModelError(
+            f"{path} holds {checkpoint.network}, not {network}; export it with --model {checkpoint.network}."
+        )
     return checkpoint
 
 

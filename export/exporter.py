@@ -32,6 +32,7 @@ class ExportConfig:
     precision: str = "fp32"
     bit_depth: int = 8
     qp: Sequence[int] | None = None
+    round_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Exported:
 
     def __str__(self) -> str:
         return (
-            f"{self.path}: {self.manifest.network}, {self.manifest.n_parameters:,} parameters, {self.manifest.precision}, "
-            f"{self.path.stat().st_size / 1e6:.2f} MB, within {self.verification.largest_error:.1e} of torch"
+            f"{self.path}: {self.manifest.network}, {self.manifest.n_parameters:,} parameters, "
+            f"{self.manifest.precision}, {self.path.stat().st_size / 1e6:.2f} MB, within {self.verification.largest_error:.1e} of torch"
         )
 
 
@@ -62,6 +63,8 @@ def export(config: ExportConfig) -> Exported:
     if not output.resolve().parent.is_dir():
         raise UsageError(f"{output.parent} is no folder. Make it:  mkdir -p {output.parent}")
     network = network_from_checkpoint(checkpoint)
+    if config.round_weights:
+        network = network.half().float()  # what float16 holds exactly is stored as float16
     manifest = manifest_of(checkpoint, network, config)
     model = build_model(network, manifest)
     verification = verify(model, network, manifest)
@@ -88,7 +91,7 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
     return Manifest(
         network=checkpoint.network,
         options=dict(checkpoint.options),
-        radius=int(network.radius),  # type: ignore[arg-type]
+        radius=int(network.radius),
         qp=tuple(config.qp or checkpoint.qp),
         bit_depth=config.bit_depth,
         precision=config.precision,

@@ -26,7 +26,7 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
     """
     height = torch.export.Dim("height", min=2, max=MAX_SIDE_PX)
     width = torch.export.Dim("width", min=2, max=MAX_SIDE_PX)
-    window = torch.rand(1, 2 * int(network.radius) + 1, *EXAMPLE_SIZE)  # type: ignore[arg-type]
+    window = torch.rand(1, 2 * int(network.radius) + 1, *EXAMPLE_SIZE)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             network.eval(),
@@ -85,4 +85,3 @@ def _quiet() -> Any:
             yield
     finally:
         registry.setLevel(level)
-

@@ -22,7 +22,9 @@ def parse_args(argv: list[str] | None = None) -> ExportConfig:
     """Read the command line; unset options keep ExportConfig's defaults."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = ExportConfig
-    parser.add_argument("--checkpoint", type=Path, default=default.checkpoint, help=".pt, .safetensors or .onnx [shipped]")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=default.checkpoint, help=".pt, .safetensors or .onnx [shipped]"
+    )
     parser.add_argument("--model", default=default.model, help="network the checkpoint is of [as the file says]")
     parser.add_argument("--output", type=Path, default=default.output, help="file to write [MODEL_PRECISION.onnx]")
     parser.add_argument("--precision", choices=("fp32", "fp16"), default=default.precision, help="[%(default)s]")
@@ -33,7 +35,10 @@ def parse_args(argv: list[str] | None = None) -> ExportConfig:
         default=default.bit_depth,
         help="bits a sample is stored in: 16 for video of 9 bits and more, as byte pairs [%(default)s]",
     )
-    parser.add_argument("--qp", type=int, nargs="+", default=default.qp, help="QPs it was trained for [as the file says]")
+    parser.add_argument(
+        "--qp", type=int, nargs="+", default=default.qp, help="QPs it was trained for [as the file says]"
+    )
+    parser.add_argument("--round-weights", action="store_true", help="round the weights to float16: half the file")
     return ExportConfig(**vars(parser.parse_args(argv)))
 
 

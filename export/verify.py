@@ -97,7 +97,9 @@ def _compare(
     )
 
 
-def made_up_window(n_frames: int, size: tuple[int, int], peak: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def made_up_window(
+    n_frames: int, size: tuple[int, int], peak: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Make a moving picture of waves and edges; returns its clean target in [0, 1] and the noisy window in levels."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)

@@ -1,6 +1,6 @@
 """An engine: one network, compiled for one frame size by one backend.
 
-    auto: openvino, then onnxruntime; what was picked, and why, is part of the engine
+auto: openvino, then onnxruntime; what was picked, and why, is part of the engine
 """
 
 from dataclasses import dataclass
@@ -107,7 +107,8 @@ def _open(request: EngineRequest, name: str) -> Engine:
         others = [other for other in BACKENDS if installed_version(other)]
         instead = f"     or run on what is here:  --backend {others[0]}" if others else ""
         raise BackendError(
-            f"{name} is not installed, so --backend {name} can't be used.\nInstall it:  {BACKENDS[name].install}{instead}"
+            f"{name} is not installed, so --backend {name} can't be used.\n"
+            f"Install it:  {BACKENDS[name].install}{instead}"
         )
     engine: Engine = import_module(BACKENDS[name].module).open_engine(request)
     return engine

@@ -51,7 +51,9 @@ def load_model_file(path: Path) -> ModelFile:
     if not path.is_file():
         raise UsageError(f"{path} is no file. Export it:  python export/to_onnx.py --output {path}")
     if path.suffix == ".engine":
-        raise UsageError(f"{path} is a TensorRT engine, which this version can't run; give the .onnx it was built from.")
+        raise UsageError(
+            f"{path} is a TensorRT engine, which this version can't run; give the .onnx it was built from."
+        )
     content = path.read_bytes()
     try:
         model = onnx.load_from_string(content)
@@ -80,7 +82,9 @@ def find_model(name: str, qp: int | None = None, folder: Path = WEIGHTS) -> Mode
     """
     if Path(name).suffix or Path(name).exists():
         return load_model_file(Path(name))
-    versions = [load_model_file(path) for path in sorted([*folder.glob(f"{name}.onnx"), *folder.glob(f"{name}_qp*.onnx")])]
+    versions = [
+        load_model_file(path) for path in sorted([*folder.glob(f"{name}.onnx"), *folder.glob(f"{name}_qp*.onnx")])
+    ]
     if not versions:
         shipped = ", ".join(sorted(path.stem for path in folder.glob("*.onnx"))) or "none"
         raise UsageError(

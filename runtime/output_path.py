@@ -58,7 +58,9 @@ def check_output(source: Path, output: Path, overwrite: bool = False) -> None:
     """
     container_format(output)
     if output.exists() and source.exists() and output.samefile(source):
-        raise UsageError(f"{output} is the input itself; give the output another name:  -o {quote(str(default_output(source)))}")
+        raise UsageError(
+            f"{output} is the input itself; give the output another name:  -o {quote(str(default_output(source)))}"
+        )
     _check_folder(output)
     if output.is_dir():
         raise UsageError(

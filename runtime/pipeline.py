@@ -1,8 +1,8 @@
 """The four stages of a run: decode, upload, compute, encode, each in a thread of its own.
 
-    decode --frames--> upload --ring--> compute --outgoing--> encode
-       |                  \\--pending--/                        ^
-       \\------------------- packets of other streams ----------/
+decode --frames--> upload --ring--> compute --outgoing--> encode
+   |                  \\--pending--/                        ^
+   \\------------------- packets of other streams ----------/
 """
 
 import threading

@@ -66,7 +66,7 @@ class FrameRing:
         self._append(luma)
 
     def end_scene(self) -> None:
-        """Repeat the last frame R times, so that every frame of the scene has its window; the next one starts afresh."""
+        """Repeat the last frame R times, so that every frame of the scene has its window; another scene may follow."""
         if self._position > self._scene_start:
             last = self._slots[(self._position - 1) % self.n_slots].copy()
             for _ in range(self.radius):

@@ -1,7 +1,7 @@
 """Threads that hand work on: bounded channels between them, one way to stop, one error to report.
 
-    decode --channel--> upload --ring--> compute --channel--> encode
-       any of them fails: every wait everywhere ends with Stopped, and the first error is raised by join()
+decode --channel--> upload --ring--> compute --channel--> encode
+   any of them fails: every wait everywhere ends with Stopped, and the first error is raised by join()
 """
 
 import threading

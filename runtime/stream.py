@@ -33,13 +33,17 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
     parser.add_argument("--model", default=default.model, help="a shipped network, or FILE.onnx [%(default)s]")
     parser.add_argument("--backend", default=default.backend, help="auto, openvino or onnxruntime [%(default)s]")
     parser.add_argument("--precision", default=default.precision, help="auto, fp32, bf16, fp16 or int8 [%(default)s]")
-    parser.add_argument("--qp", type=qp_or_auto, default=default.qp, help="QP of the input, to choose the network by [auto]")
+    parser.add_argument(
+        "--qp", type=qp_or_auto, default=default.qp, help="QP of the input, to choose the network by [auto]"
+    )
     parser.add_argument("--encoder", default=default.encoder, help="[libx264; more than 8 bit: libx265]")
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--crf", type=float, default=default.crf, help="quality of the output, lower is better [14]")
     rate.add_argument("--encoder-qp", type=int, default=default.encoder_qp, help="constant quantiser instead")
     parser.add_argument("--preset", default=default.preset, help="the encoder's own, fast to slow [veryfast]")
-    parser.add_argument("--threads", type=int, default=default.threads, help="per stage; 0: all processors [%(default)s]")
+    parser.add_argument(
+        "--threads", type=int, default=default.threads, help="per stage; 0: all processors [%(default)s]"
+    )
     parser.add_argument("--frames", type=int, default=default.frames, help="stop after so many [all]")
     parser.add_argument("--ahead", type=int, default=default.ahead, help="frames put into the ring early [%(default)s]")
     parser.add_argument("--reference", type=Path, default=default.reference, help="pristine original: prints the gain")
@@ -76,7 +80,12 @@ class ProgressLine:
         total = source.info.n_frames_claimed
         of_total = f" of {total}" if total else ""
         line = f"{progress.n_written}{of_total} frames, {progress.n_written / (now - self.start):.1f} frames/s"
-        print(f"\r{line} " if self.is_terminal else line, end="" if self.is_terminal else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line} " if self.is_terminal else line,
+            end="" if self.is_terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def clear(self) -> None:
         """Make room for what is said next."""

@@ -57,7 +57,8 @@ class Summary:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.output}: {self.frames_out} of {self.frames_in} frames in {self.elapsed_s:.1f} s, {self.fps:.1f} frames/s",
+            f"{self.output}: {self.frames_out} of {self.frames_in} frames in {self.elapsed_s:.1f} s, "
+            f"{self.fps:.1f} frames/s",
             f"  {self.model} by {self.backend} in {self.precision} ({self.reason}), written by {self.encoder}",
         ]
         if self.elapsed_s:

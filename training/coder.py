@@ -52,7 +52,7 @@ def encode_hevc(
 
 def decode_pictures(source: Path | io.BytesIO) -> Iterable[av.VideoFrame]:
     """Yield every picture of a file's video stream."""
-    with av.open(source if isinstance(source, io.BytesIO) else str(source)) as container:
+    with av.open(source if isinstance(source, io.BytesIO) else str(source), "r") as container:
         container.streams.video[0].thread_type = "AUTO"
         yield from container.decode(video=0)
 

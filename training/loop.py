@@ -20,12 +20,12 @@ CHARBONNIER_EPSILON = 1e-3  # Lai et al., TPAMI 2019: rounds the tip of the L1 l
 class Schedule:
     """How long and how fast to learn."""
 
-    steps: int = 30_000
+    steps: int = 38_000
     batch: int = 16
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     warm_up: int = 500
     ema: float = 0.999
-    gradient_norm: float = 1.0
+    gradient_norm: float = 0.2
 
 
 def charbonnier(enhanced: Tensor, pristine: Tensor) -> Tensor:
@@ -53,7 +53,9 @@ class Trainer:
 
     def step(self) -> float:
         """Learn from one batch and return its loss."""
-        window, pristine = (torch.from_numpy(part.copy()).float() / 255 for part in self.sampler.batch(self.schedule.batch))
+        window, pristine = (
+            torch.from_numpy(part.copy()).float() / 255 for part in self.sampler.batch(self.schedule.batch)
+        )
         with torch.autocast("cpu", torch.bfloat16):
             enhanced = self.network(window.to(memory_format=torch.channels_last))
         loss = charbonnier(enhanced.float(), pristine)
@@ -63,9 +65,9 @@ class Trainer:
         self.optimizer.step()
         self.rates.step()
         self.follow()
-        return loss.item()
+        return float(loss.item())
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not read by mypy
     def follow(self) -> None:
         """Move the average a step towards the network."""
         for kept, live in zip(self.average.parameters(), self.network.parameters(), strict=True):

@@ -18,7 +18,7 @@ def luma_from_pictures(pictures: Iterable[av.VideoFrame]) -> Luma:
     planes = []
     for picture in pictures:
         plane = picture.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         planes.append(rows[:, : picture.width].copy())
     return np.stack(planes)
 

@@ -16,7 +16,7 @@ import av
 from training.coder import decode_pictures, encode_hevc, frame_rate
 
 QP = 37
-LOSSLESS = {"preset": "veryslow", "qp": "0"}
+LOSSLESS: dict[str, object] = {"preset": "veryslow", "qp": "0"}
 
 
 def write_original(source: Path, target: Path, rate: Fraction) -> None:

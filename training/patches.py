@@ -41,7 +41,9 @@ def load_pairs(pristine: Path, coded: Path, configuration: str, qps: Sequence[in
                 raise InputError(f"{version} is missing. Make it:  python training/compress.py {pristine} --qp {qp}")
             decoded = load_luma(version)
             if decoded.shape != luma.shape:
-                raise InputError(f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; make it again.")
+                raise InputError(
+                    f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; make it again."
+                )
             pairs.append(ClipPair(source.stem, qp, luma, decoded))
     if not pairs:
         raise InputError(f"{pristine} holds no .mkv clip to train on.")

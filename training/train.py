@@ -59,12 +59,16 @@ def parse_args(argv: list[str] | None = None) -> Training:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of pristine .mkv clips")
     parser.add_argument("--coded", type=Path, required=True, help="folder that training/compress.py wrote")
-    parser.add_argument("--output", type=Path, required=True, help="checkpoint to write, .pt; its log is the .csv beside it")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="checkpoint to write, .pt; its log is the .csv beside it"
+    )
     parser.add_argument("--network", default=Training.network, help="a name of the registry [%(default)s]")
     parser.add_argument("--configuration", default=Training.configuration, help="coding configuration [%(default)s]")
     parser.add_argument("--qp", type=int, nargs="+", default=Training.qp, help="QPs to learn from [22 27 32 37 42]")
     parser.add_argument("--main-qp", type=int, default=Training.main_qp, help="QP drawn more often [%(default)s]")
-    parser.add_argument("--main-qp-weight", type=float, default=Training.main_qp_weight, help="how much more [%(default)s]")
+    parser.add_argument(
+        "--main-qp-weight", type=float, default=Training.main_qp_weight, help="how much more [%(default)s]"
+    )
     parser.add_argument("--patch", type=int, default=Training.patch, help="patch side in px [%(default)s]")
     parser.add_argument("--batch", type=int, default=Training.batch, help="windows a step [%(default)s]")
     parser.add_argument("--steps", type=int, default=Training.steps, help="steps in all [%(default)s]")

@@ -77,7 +77,7 @@ class Live(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.zeros_(module.bias)
         for block in self.body:
             block.second.weight.data.mul_(0.1)
         self.tail.weight.data.mul_(0.02)

@@ -46,8 +46,8 @@ class TGAFNet(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         """Enhance the target of a window [N, 7, H, W] in [0, 1]; returns float32 [N, 1, H, W], not clamped."""
-        target = window[:, RADIUS : RADIUS + 1]
-        return target.float() + self.residual(window).float()
+        target = window[:, RADIUS : RADIUS + 1].float()
+        return target + self.residual(window.to(self.fuse[0].weight.dtype)).float()
 
     def residual(self, window: Tensor) -> Tensor:
         """Return what is to be added to the target, [N, 1, H, W], at any size from 2x2."""

@@ -5,7 +5,7 @@ import onnxruntime
 
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
-from runtime.engine import Enhanced, EngineRequest, Luma
+from runtime.engine import EngineRequest, Enhanced, Luma
 
 
 class OnnxRuntimeEngine:

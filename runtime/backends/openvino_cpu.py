@@ -8,7 +8,7 @@ import openvino
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
-from runtime.engine import Enhanced, EngineRequest, Luma
+from runtime.engine import EngineRequest, Enhanced, Luma
 
 DEVICE = "CPU"
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}

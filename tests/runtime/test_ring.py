@@ -19,11 +19,11 @@ def picture(number: int) -> np.ndarray:
 
 
 def expected_windows(scenes: list[list[int]], radius: int) -> list[list[int]]:
-    windows = []
-    for scene in scenes:
-        for i in range(len(scene)):
-            windows.append([scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-radius, radius + 1)])
-    return windows
+    return [
+        [scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-radius, radius + 1)]
+        for scene in scenes
+        for i in range(len(scene))
+    ]
 
 
 def scenes_of(lengths: list[int]) -> list[list[int]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cvqe.errors import ShapeError
+from plugins.deform_conv import sampler, sampling_kernel
 from plugins.deform_conv.reference import deform_conv
 from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler
 from tests.plugins.deform_conv.cases import make_case
@@ -135,15 +136,25 @@ def test_the_number_of_threads_changes_nothing(n_threads):
     np.testing.assert_array_equal(sample(case, n_threads), sample(case, 1))
 
 
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("convert", [lambda tensor: tensor, bfloat16_bits], ids=["fp32", "bf16"])
+def test_narrower_registers_give_the_same_samples(lanes, convert, monkeypatch):
+    case = make_case(6, 3, 9, 11)
+    expected = sample(case, convert=convert)
+    monkeypatch.setattr(sampling_kernel, "native_lanes", lambda: lanes)
+    monkeypatch.setattr(sampler, "compiled", sampler.compiled.__wrapped__)
+    np.testing.assert_array_equal(sample(case, convert=convert), expected)
+
+
 def test_several_threads_may_call_one_sampler():
-    sampler, results = Sampler(2), {}
+    shared, results = Sampler(2), {}
 
     def call(seed):
         case = make_case(8, 3, 40, 50, seed=seed)
         x, offset, mask = (channels_last(case.tensors[name]) for name in ("x", "offset", "mask"))
         results[seed] = np.full_like(mask, np.nan)
         for _ in range(5):
-            sampler(x, offset, mask, results[seed], geometry(case))
+            shared(x, offset, mask, results[seed], geometry(case))
 
     threads = [threading.Thread(target=call, args=(seed,)) for seed in range(4)]
     for thread in threads:

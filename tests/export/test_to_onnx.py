@@ -1,0 +1,145 @@
+"""Checkpoints in, verified ONNX files out; anything else leaves nothing behind."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, numpy_helper
+
+from cvqe.errors import InputError, ModelError
+from cvqe.manifest import manifest_from_properties
+from export import verify as verify_module
+from export.checkpoint import load_checkpoint
+from export.exporter import ExportConfig, export
+from export.verify import FP16_ATOL, FP32_ATOL
+from tests.networks import made_up_network, save_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "export" / "to_onnx.py"
+
+
+def properties(path: Path) -> dict[str, str]:
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
+@pytest.fixture(scope="module")
+def live_pt(tmp_path_factory) -> Path:
+    return save_checkpoint(made_up_network("live"), "live", tmp_path_factory.mktemp("checkpoint") / "live.pt")
+
+
+@pytest.mark.parametrize("precision, atol", [("fp32", FP32_ATOL), ("fp16", FP16_ATOL)])
+@pytest.mark.parametrize("bit_depth", [8, 16])
+def test_live_agrees_with_torch_before_rounding(live_pt, tmp_path, precision, atol, bit_depth):
+    exported = export(ExportConfig(live_pt, "live", tmp_path / "out.onnx", precision, bit_depth))
+    assert exported.verification.largest_error <= atol
+    assert exported.verification.levels_apart <= 1
+    assert exported.verification.loss_db <= 0.01
+    manifest = manifest_from_properties(properties(exported.path), "out.onnx")
+    assert (manifest.network, manifest.radius, manifest.precision) == ("live", 3, precision)
+    assert (manifest.bit_depth, manifest.qp, manifest.n_parameters) == (bit_depth, (32, 37), 193_028)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_tgafnet_agrees_with_torch_and_is_standard_onnx(tmp_path, precision):
+    checkpoint = save_checkpoint(made_up_network("tgafnet"), "tgafnet", tmp_path / "tgafnet.pt")
+    exported = export(ExportConfig(checkpoint, None, tmp_path / "out.onnx", precision))
+    graph = onnx.load(exported.path).graph
+    deform_convs = [node for node in graph.node if node.op_type == "DeformConv"]
+    assert [len(node.input) for node in deform_convs] == [5] * 4  # x, weight, offset, bias and mask, none left out
+    assert {node.domain for node in graph.node} == {""}
+    window, enhanced = graph.input[0].type.tensor_type, graph.output[0].type.tensor_type
+    assert window.elem_type == enhanced.elem_type == TensorProto.UINT8
+    assert [dim.dim_param or dim.dim_value for dim in window.shape.dim] == [1, 7, "height", "width"]
+
+
+def test_an_official_state_dict_is_recognised_by_its_names(tmp_path):
+    network = made_up_network("tgafnet", blocks=2)
+    torch.save({f"module.{name}": value for name, value in network.state_dict().items()}, tmp_path / "official.pth")
+    checkpoint = load_checkpoint(tmp_path / "official.pth", "tgafnet")
+    assert (checkpoint.network, dict(checkpoint.options)) == ("tgafnet", {"blocks": 2})
+
+
+def test_an_exported_file_is_a_checkpoint_again(live_pt, tmp_path):
+    first = export(ExportConfig(live_pt, output=tmp_path / "first.onnx")).path
+    again = export(ExportConfig(first, output=tmp_path / "again.onnx")).path
+    names = set(load_checkpoint(live_pt).state_dict)
+    weights = [
+        {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+        for path in (first, again)
+    ]
+    assert names <= set(weights[0])
+    for name in names:
+        np.testing.assert_array_equal(weights[0][name], weights[1][name])
+
+
+def test_weights_that_float16_holds_exactly_are_stored_so_and_nothing_is_lost(tmp_path):
+    network = made_up_network("live").half().float()
+    path = export(ExportConfig(save_checkpoint(network, "live", tmp_path / "h.pt"), output=tmp_path / "h.onnx")).path
+    kinds = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    assert kinds["body.0.first.weight"] == TensorProto.FLOAT16
+    assert path.stat().st_size < 2.2 * 193_028
+    for name, value in load_checkpoint(path).state_dict.items():
+        torch.testing.assert_close(value, network.state_dict()[name], rtol=0, atol=0)
+
+
+class Code:
+    def __reduce__(self):
+        return (print, ("this pickle ran code",))
+
+
+@pytest.mark.parametrize(
+    "content, error, words",
+    [
+        (lambda path: path.write_bytes(pickle.dumps(Code())), InputError, "code"),
+        (lambda path: path.write_bytes(b"no checkpoint"), InputError, "no checkpoint of plain tensors"),
+        (lambda path: torch.save([1, 2], path), ModelError, "holds a list"),
+        (lambda path: torch.save({"conv.weight": torch.zeros(1)}, path), ModelError, "no known one's"),
+        (lambda path: torch.save({"network": "live", "state_dict": {}}, path), ModelError, "do not fit live"),
+    ],
+)
+def test_foreign_checkpoints_are_refused_and_nothing_is_written(tmp_path, capfd, content, error, words):
+    content(tmp_path / "foreign.pt")
+    with pytest.raises(error, match=words):
+        export(ExportConfig(tmp_path / "foreign.pt", output=tmp_path / "out.onnx"))
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign.pt"]
+    assert "ran code" not in capfd.readouterr().out
+
+
+def test_a_file_that_disagrees_with_torch_is_not_written(live_pt, tmp_path, monkeypatch):
+    monkeypatch.setattr(verify_module, "FP32_ATOL", -1.0)  # no file can be that good
+    with pytest.raises(ModelError, match="Nothing was written"):
+        export(ExportConfig(live_pt, output=tmp_path / "out.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 3), (19, 34), (64, 64)])
+def test_one_file_serves_every_size(live_pt, tmp_path, size):
+    path = export(ExportConfig(live_pt, output=tmp_path / "out.onnx")).path
+    session = onnxruntime.InferenceSession(path)
+    enhanced, mean = session.run(None, {"window": np.full((1, 7, *size), 128, np.uint8)})
+    assert enhanced.shape == (1, 1, *size)
+    assert np.isfinite(mean)
+
+
+def test_the_script_says_what_it_wrote_and_how_good_it_is(live_pt, tmp_path):
+    command = [sys.executable, str(SCRIPT), "--checkpoint", str(live_pt), "--model", "live", "--output", "out.onnx"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "out.onnx: live, 193,028 parameters, fp32" in done.stdout
+    assert done.stderr == ""
+    assert json.loads(properties(tmp_path / "out.onnx")["cvqe.network"]) == "live"
+
+
+def test_another_networks_checkpoint_is_a_clear_error(live_pt, tmp_path):
+    command = [sys.executable, str(SCRIPT), "--checkpoint", str(live_pt), "--model", "tgafnet", "--output", "out.onnx"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "holds live, not tgafnet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
