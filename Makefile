@@ -53,7 +53,9 @@ types: .venv-test/ready  ## check type hints
 	$(TEST) -m mypy
 
 bench: .venv-test/ready  ## run every benchmark; rows are added to the tables
-	@set -e; for bench in benchmarks/bench_*.py; do echo "$(TEST) $$bench"; $(TEST) $$bench; done
+	@failed=0; for bench in benchmarks/bench_*.py; do \
+		echo "$(TEST) $$bench"; $(TEST) $$bench || failed=1; \
+	done; exit $$failed
 
 clean:  ## remove what make created, except enhanced videos
 	rm -rf .venv .venv-test .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

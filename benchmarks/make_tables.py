@@ -45,6 +45,17 @@ def gains_table() -> str:
     return "\n".join([*lines, "", f"{rows[0]['machine']}; {rows[0]['backend']}; commit {rows[0]['git_sha']}."])
 
 
+def qps_table() -> str:
+    """Return the mean and the worst gain of the default network at each QP."""
+    lines = ["| QP | mean gain, dB | worst clip, dB | mean gain, SSIM e-4 |", "|---|---|---|---|"]
+    for path in sorted(RESULTS.glob("gains_live_qp*.csv")):
+        rows = rows_of(path.name)
+        gains = [float(row["delta_psnr_db"]) for row in rows]
+        ssim = fmean(float(row["delta_ssim"]) for row in rows)
+        lines.append(f"| {path.stem[-2:]} | {fmean(gains):+.3f} | {min(gains):+.3f} | {1e4 * ssim:+.0f} |")
+    return "\n".join(lines)
+
+
 def speed_table() -> str:
     """Return engines and whole streams, newest run of each case."""
     latest = {(row["case"], row["provider"], row["metric"]): row for row in rows_of("stream.csv")}
@@ -67,7 +78,7 @@ def speed_table() -> str:
     return "\n".join([*lines, "", f"{last['machine']}; {last['versions']}; commit {last['git_sha']}, {last['date']}."])
 
 
-TABLES: dict[str, Callable[[], str]] = {"gains": gains_table, "speed": speed_table}
+TABLES: dict[str, Callable[[], str]] = {"gains": gains_table, "qps": qps_table, "speed": speed_table}
 
 
 def filled(page: str) -> str:

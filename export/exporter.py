@@ -44,10 +44,14 @@ class Exported:
     verification: Verification
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}: {self.manifest.network}, {self.manifest.n_parameters:,} parameters, "
-            f"{self.manifest.precision}, {self.path.stat().st_size / 1e6:.2f} MB, within {self.verification.largest_error:.1e} of torch"
+        facts = (
+            self.manifest.network,
+            f"{self.manifest.n_parameters:,} parameters",
+            self.manifest.precision,
+            f"{self.path.stat().st_size / 1e6:.2f} MB",
+            f"within {self.verification.largest_error:.1e} of torch",
         )
+        return f"{self.path}: {', '.join(facts)}"
 
 
 def export(config: ExportConfig) -> Exported:

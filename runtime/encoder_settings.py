@@ -48,7 +48,8 @@ def settings(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, s
     """
     chosen = dict(_DEFAULTS.get(name, {}))
     if options.qp is not None:
-        chosen.pop("crf", None)
+        for of_constant_quality in ("crf", "aq-mode"):
+            chosen.pop(of_constant_quality, None)
     known = {option.name for option in av.CodecContext.create(name, "w").supported_options.private}
     for option, value in (("crf", options.crf), ("qp", options.qp), ("preset", options.preset)):
         if value is not None:

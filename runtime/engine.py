@@ -110,7 +110,13 @@ def _open(request: EngineRequest, name: str) -> Engine:
             f"{name} is not installed, so --backend {name} can't be used.\n"
             f"Install it:  {BACKENDS[name].install}{instead}"
         )
-    engine: Engine = import_module(BACKENDS[name].module).open_engine(request)
+    try:
+        module = import_module(BACKENDS[name].module)
+    except (ImportError, AttributeError, OSError) as error:  # half installed, or two packages in one folder
+        raise BackendError(
+            f"{name} is installed but does not load ({error}).\nSee what is wrong:  python runtime/doctor.py"
+        ) from error
+    engine: Engine = module.open_engine(request)
     return engine
 
 

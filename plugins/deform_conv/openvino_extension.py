@@ -10,6 +10,7 @@ Changing type and layout costs nothing there: OpenVINO's own convolutions work i
 path can't go (no llvmlite, fewer offset groups than channels) OpenVINO's built-in operation goes, and the log says so.
 """
 
+import functools
 import logging
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -39,14 +40,18 @@ def extensions(precision: Precision = "f32", n_threads: int | None = None) -> li
     Reshape the model to the frame size before compiling it: with height and width left free, OpenVINO copies every
     tensor around the sampler, and 2026.4 loses 11 kB in each inference.
     """
-    reason = why_builtin()
-    sampler = None if reason else shared_sampler(n_threads or len(allowed_cpus()))
-    if reason:
-        LOG.warning("DeformConv runs on OpenVINO's built-in operation, several times slower: %s", reason)
+
+    @functools.cache
+    def sampler() -> Sampler | None:
+        # at the first node: a network without one needs no compiler and hears no warning
+        reason = why_builtin()
+        if reason:
+            LOG.warning("DeformConv runs on OpenVINO's built-in operation, several times slower: %s", reason)
+        return None if reason else shared_sampler(n_threads or len(allowed_cpus()))
 
     def convert(node: Any) -> list[Any]:
-        conv = DeformConv.from_node(node)
-        return [(_sampled(conv, sampler, precision) if sampler else builtin(conv)).output(0)]
+        conv, ours = DeformConv.from_node(node), sampler()
+        return [(_sampled(conv, ours, precision) if ours else builtin(conv)).output(0)]
 
     return [ConversionExtension("DeformConv", convert)]
 

@@ -1,13 +1,12 @@
 """OpenVINO on the CPU: bf16 where the processor has it, float32 elsewhere."""
 
-import os
-
 import numpy as np
 import openvino
 
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
+from plugins.deform_conv.sampler import allowed_cpus
 from runtime.engine import EngineRequest, Enhanced, Luma
 
 DEVICE = "CPU"
@@ -24,7 +23,7 @@ class OpenVinoEngine:
         core = openvino.Core()
         self.precision = _precision(core, request.precision)
         self.device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
-        threads = request.threads or len(os.sched_getaffinity(0))
+        threads = request.threads or len(allowed_cpus())
         core.add_extension(extensions("bf16" if self.precision == "bf16" else "f32", threads))
         file = request.model.for_bit_depth(request.bit_depth)
         model = core.read_model(file.content)

@@ -143,3 +143,11 @@ def test_another_networks_checkpoint_is_a_clear_error(live_pt, tmp_path):
     assert done.returncode == 1
     assert "holds live, not tgafnet" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_arguments_the_shipped_network_is_exported(tmp_path):
+    done = subprocess.run([sys.executable, str(SCRIPT)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    shipped, exported = (onnx.load(path) for path in (ROOT / "weights" / "live.onnx", tmp_path / "live_fp32.onnx"))
+    weights = [{tensor.name: tensor.raw_data for tensor in model.graph.initializer} for model in (shipped, exported)]
+    assert weights[0] == weights[1]

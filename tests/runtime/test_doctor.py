@@ -99,6 +99,14 @@ def test_two_onnxruntimes_in_one_folder_are_noticed():
     assert onnxruntime_clash(both, has_gpu=True).endswith(" onnxruntime-gpu")
 
 
+def test_a_clash_warns_and_does_not_forbid(monkeypatch):
+    both = {**installed_distributions(), "onnxruntime": "1.31.1", "onnxruntime-gpu": "1.31.0"}
+    monkeypatch.setattr("runtime.diagnosis.installed_distributions", lambda: both)
+    diagnosis = diagnose("nonesuch")
+    assert "\nwarning       onnxruntime 1.31.1 and onnxruntime-gpu 1.31.0 are both" in str(diagnosis)
+    assert "nonesuch" in diagnosis.obstacle
+
+
 def test_installed_packages_are_found_under_the_name_pip_uses():
     installed = installed_distributions()
     assert installed["numpy"]
