@@ -9,7 +9,6 @@ interleaved in one run, so ratios hold on a busy machine. Streams run in process
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run by path: import from the repo root, never from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -95,16 +95,26 @@ def deform_conv_share(network: str, window: NDArray[np.uint8]) -> float:
 
 def stream_rows(network: str, model: Path, size: str, config: BenchConfig, folder: Path) -> Iterator[report.Row]:
     """Run stream.py on a clip of this size with every engine."""
-    clip = make_clip(folder / f"{size}.mp4", size, config.frames if network == "live" else 10)
+    clip = make_clip(
+        folder / f"{size}.mp4",
+        size,
+        config.frames if network == "live" else config.frames // (12 if width_of(size) < 1000 else 20),
+    )
     for backend, precision in ENGINES:
         if network == "tgafnet" and backend == "openvino" and precision == "fp32":
             continue  # no faster than ONNX Runtime, and slow
-        summary, peak_mb = run_stream(clip, model, backend, precision, config.threads)
+        summary = run_stream(clip, model, backend, precision, config.threads)
         case, provider = f"{network} {size}", f"{backend} {precision}"
         yield single(case, provider, "stream", "frames/s", summary["fps"])
-        yield single(case, provider, "peak memory", "MB", peak_mb)
+        if summary["peak_memory_mb"]:
+            yield single(case, provider, "peak memory", "MB", summary["peak_memory_mb"])
         for stage, seconds in summary["busy_s"].items():
             yield single(case, provider, f"share {stage}", "%", 100 * seconds / summary["elapsed_s"])
+
+
+def width_of(size: str) -> int:
+    """Return the width of a size like 1280x720."""
+    return int(size.split("x")[0])
 
 
 def single(case: str, provider: str, metric: str, unit: str, value: float) -> report.Row:
@@ -134,16 +144,13 @@ def make_clip(path: Path, size: str, n_frames: int) -> Path:
     return path
 
 
-def run_stream(clip: Path, model: Path, backend: str, precision: str, threads: int) -> tuple[dict[str, object], float]:
-    """Run stream.py once; returns its summary and the largest resident size of its process in MB."""
+def run_stream(clip: Path, model: Path, backend: str, precision: str, threads: int) -> dict[str, Any]:
+    """Run stream.py once, in a process of its own; returns its summary."""
     command = [sys.executable, str(report.ROOT / "runtime" / "stream.py"), str(clip), "--json", "--overwrite"]
     options = ["--model", str(model), "--backend", backend, "--precision", precision, "--threads", str(threads)]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    summary = json.loads(process.stdout.read())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return summary, usage.ru_maxrss / 1024
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
 
 
 def bench(config: BenchConfig) -> Iterator[report.Row]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+OWN_STATUS = Path("/proc/self/status")
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 # what inference gains from, and the kernel's word for it
 FEATURES = {
@@ -51,6 +52,15 @@ def this_machine() -> Machine:
         gpus=gpus,
         gpu_note=gpu_note,
     )
+
+
+def peak_memory_mb() -> float | None:
+    """Return the largest resident size this process has had; None where /proc does not tell.
+
+    Not getrusage's: a child process starts with its parent's.
+    """
+    peak = cpuinfo_value(_text(OWN_STATUS), "VmHWM")
+    return int(peak.split()[0]) / 1024 if peak else None
 
 
 def features_from_cpuinfo(cpuinfo: str) -> dict[str, bool] | None:

@@ -14,6 +14,7 @@ from runtime.decoder import Source, open_source
 from runtime.encoder import Sink, open_sink
 from runtime.encoder_settings import EncoderOptions
 from runtime.engine import Choice, EngineRequest, open_engine
+from runtime.machine import peak_memory_mb
 from runtime.meter import Meter, written_gains
 from runtime.model_file import DEFAULT_MODEL, ModelFile, find_model
 from runtime.output_path import check_output, default_output
@@ -129,6 +130,7 @@ def _run(pipeline: Pipeline, sink: Sink, summary: Summary, on_progress: Callable
     summary.elapsed_s = time.perf_counter() - start
     summary.frames_in, summary.frames_out = progress.n_decoded, sink.n_frames
     summary.frames_fallen_back, summary.busy_s = progress.n_fallen_back, progress.busy_s
+    summary.peak_memory_mb = peak_memory_mb()
     source = pipeline.source
     summary.frames_damaged, summary.timestamps_repaired = source.n_damaged, source.n_repaired
     summary.truncated = source.truncated_note

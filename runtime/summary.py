@@ -26,6 +26,7 @@ class Summary:
     timestamps_repaired: int = 0
     elapsed_s: float = 0.0
     busy_s: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_mb: float | None = None
     truncated: str | None = None
     is_interrupted: bool = False
     notes: list[str] = field(default_factory=list)
@@ -64,6 +65,8 @@ class Summary:
         if self.elapsed_s:
             shares = ", ".join(f"{name} {seconds / self.elapsed_s:.0%}" for name, seconds in self.busy_s.items())
             lines.append(f"  busy: {shares}")
+        if self.peak_memory_mb:
+            lines.append(f"  peak memory {self.peak_memory_mb:.0f} MB")
         for label, gains in (("out of the network", self.gains_network), ("in the written file", self.gains_written)):
             if gains:
                 lines.append(
