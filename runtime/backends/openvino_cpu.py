@@ -7,6 +7,7 @@ from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
+from runtime.backends.openvino_splits import splits_to_convolutions
 from runtime.engine import EngineRequest, Enhanced, Luma
 
 DEVICE = "CPU"
@@ -29,6 +30,8 @@ class OpenVinoEngine:
         model = core.read_model(file.content)
         pair = [2] if file.manifest.bit_depth == 16 else []
         model.reshape({WINDOW: [1, file.manifest.window_frames, request.height, request.width, *pair]})
+        if self.precision == "bf16":
+            splits_to_convolutions(model)
         settings = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "PERFORMANCE_HINT": "LATENCY",
