@@ -31,7 +31,7 @@ from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import load_model_file
 from tests.networks import export_network, made_up_network
 
-PACKAGES = ("onnxruntime", "openvino", "torch", "av")
+PACKAGES = ("onnxruntime", "openvino", "llvmlite", "torch", "av")
 ENGINES = (("openvino", "bf16"), ("openvino", "fp32"), ("onnxruntime", "fp32"))
 DEMO = report.ROOT / "docs" / "demo" / "demo_qp37.mp4"
 SLOW_MACS_PER_FRAME = 3e11  # beyond it torch eager is left out: minutes a frame
@@ -189,7 +189,7 @@ def parse_args(argv: list[str] | None = None) -> BenchConfig:
 def main(argv: list[str] | None = None) -> int:
     """Measure and add rows to the CSV."""
     config = parse_args(argv)
-    report.append_rows(config.output, bench(config))
+    report.append_rows(config.output, list(bench(config)))  # all, or none
     return 0
 
 

@@ -48,7 +48,9 @@ def choose_encoder(info: VideoInfo, options: EncoderOptions, container: str) -> 
         CvqeError: the named encoder, or every encoder, refuses.
     """
     if options.crf is not None and options.qp is not None:
-        raise UsageError(f"crf {options.crf:g} and qp {options.qp} exclude each other; give one of --crf and --qp")
+        raise UsageError(
+            f"crf {options.crf:g} and qp {options.qp} exclude each other; give one of --crf and --encoder-qp"
+        )
     if options.encoder is not None:
         return _named(options.encoder, info, options, container)
     return _first_fitting(info, options, container)

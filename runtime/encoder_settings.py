@@ -76,7 +76,8 @@ def _spelled(name: str, option: str, known: set[str]) -> str:
         return option
     if option == "crf" and "cq" in known:  # NVENC's constant quality
         return "cq"
-    raise UsageError(f"{name} has no option {option}; leave --{option} out")
+    typed = "encoder-qp" if option == "qp" else option
+    raise UsageError(f"{name} has no option {option}; leave --{typed} out")
 
 
 def _own_params(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, str]:

@@ -3,6 +3,7 @@
 auto: openvino, then onnxruntime; what was picked, and why, is part of the engine
 """
 
+import logging
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -11,10 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cvqe.errors import BackendError, CvqeError, UsageError
+from cvqe.errors import BackendError, UsageError
 from runtime.model_file import ModelFile
 
 Luma = NDArray[np.uint8]
+log = logging.getLogger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
@@ -100,6 +102,12 @@ def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
     return _open_first(request)
 
 
+def last_words(error: Exception) -> str:
+    """Return the last line of a library's message, where it says what went wrong; its type where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
 def _open(request: EngineRequest, name: str) -> Engine:
     if name not in BACKENDS:
         raise UsageError(f"no backend {name!r}; choose auto, {', '.join(BACKENDS)}.")
@@ -125,7 +133,8 @@ def _open_first(request: EngineRequest) -> Choice:
     for name in BACKENDS:
         try:
             engine = _open(request, name)
-        except CvqeError as error:
+        except BackendError as error:
+            log.warning("%s is passed over: %s", name, error)
             passed_over.append(f"{name}: {str(error).splitlines()[0]}")
             continue
         reason = "; ".join([f"first of {', '.join(BACKENDS)} that runs here", *passed_over])

@@ -29,23 +29,27 @@ class Gains:
 
     @property
     def delta_psnr_db(self) -> float:
-        """Mean gain in dB."""
-        return fmean(self.after_db) - fmean(self.before_db)
+        """Mean gain in dB; 0 while nothing was measured."""
+        return _mean(self.after_db) - _mean(self.before_db)
 
     @property
     def delta_ssim(self) -> float:
         """Mean gain in SSIM."""
-        return fmean(self.after_ssim) - fmean(self.before_ssim)
+        return _mean(self.after_ssim) - _mean(self.before_ssim)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the means, rounded for a report."""
         return {
             "frames": len(self.before_db),
-            "psnr_db": round(fmean(self.before_db), 4),
+            "psnr_db": round(_mean(self.before_db), 4),
             "delta_psnr_db": round(self.delta_psnr_db, 4),
-            "ssim": round(fmean(self.before_ssim), 6),
+            "ssim": round(_mean(self.before_ssim), 6),
             "delta_ssim": round(self.delta_ssim, 6),
         }
+
+
+def _mean(values: list[float]) -> float:
+    return fmean(values) if values else 0.0
 
 
 class Meter:
@@ -69,16 +73,14 @@ class Meter:
         self._frames = self._video_frames()
         self._peak = float(2**bit_depth - 1)
         self.gains = Gains()
+        self.note: str | None = None
 
     def measure(self, decoded: Plane, enhanced: Plane) -> None:
-        """Compare one frame before and after with the next frame of the reference.
-
-        Raises:
-            InputError: the reference has fewer frames.
-        """
+        """Compare one frame before and after with the next frame of the reference; past its end, note that."""
         frame = next(self._frames, None)
         if frame is None:
-            raise InputError(f"{self._path} ends after {len(self.gains.before_db)} frames, the video goes on.")
+            self.note = f"{self._path} ends after {len(self.gains.before_db)} frames; only those were measured"
+            return
         pristine = levels(frame.luma)
         for plane, psnrs, ssims in (
             (levels(decoded), self.gains.before_db, self.gains.before_ssim),
@@ -104,17 +106,13 @@ def levels(luma: Plane) -> NDArray[Any]:
 
 
 def written_gains(reference: Path, source: Path, written: Path, limit: int | None) -> Gains:
-    """Measure a finished file: its frames decoded back, against the input's.
-
-    Raises:
-        InputError: one of the three has fewer frames than another.
-    """
+    """Measure a finished file: its frames decoded back, against the input's, as far as all three go."""
     with open_source(source, limit=limit) as before, open_source(written) as after:
         info = before.info
         meter = Meter(reference, info.width, info.height, info.bit_depth)
         try:
             frames = ((item for item in each.items() if isinstance(item, Frame)) for each in (before, after))
-            for decoded, enhanced in zip(*frames, strict=True):
+            for decoded, enhanced in zip(*frames, strict=False):
                 meter.measure(decoded.luma, enhanced.luma)
         finally:
             meter.close()

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 
 import onnx
@@ -48,12 +49,14 @@ def load_model_file(path: Path) -> ModelFile:
         UsageError: there is no such file, or its kind is not run here.
         ModelError: it is no ONNX file, or not one of ours.
     """
+    if path.suffix == ".engine":
+        raise UsageError(f"{path} is a TensorRT engine, which can't be run here; give the .onnx it was built from.")
+    if path.suffix != ".onnx":
+        raise UsageError(
+            f"{path} is no .onnx file; give one that export/to_onnx.py wrote, or a shipped network's name."
+        )
     if not path.is_file():
         raise UsageError(f"{path} is no file. Export it:  python export/to_onnx.py --output {path}")
-    if path.suffix == ".engine":
-        raise UsageError(
-            f"{path} is a TensorRT engine, which this version can't run; give the .onnx it was built from."
-        )
     content = path.read_bytes()
     try:
         model = onnx.load_from_string(content)
@@ -83,7 +86,8 @@ def find_model(name: str, qp: int | None = None, folder: Path = WEIGHTS) -> Mode
     if Path(name).suffix or Path(name).exists():
         return load_model_file(Path(name))
     versions = [
-        load_model_file(path) for path in sorted([*folder.glob(f"{name}.onnx"), *folder.glob(f"{name}_qp*.onnx")])
+        load_model_file(path)
+        for path in sorted([*folder.glob(f"{escape(name)}.onnx"), *folder.glob(f"{escape(name)}_qp*.onnx")])
     ]
     if not versions:
         shipped = ", ".join(sorted(path.stem for path in folder.glob("*.onnx"))) or "none"

@@ -49,25 +49,38 @@ def partial_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}.partial{output.suffix}")
 
 
-def check_output(source: Path, output: Path, overwrite: bool = False) -> None:
+def check_output(source: Path, output: Path, overwrite: bool = False, reference: Path | None = None) -> None:
     """Refuse an output that can't or mustn't be written, before any work is done.
 
+    Its partial name is looked at too: an earlier run may have left something there.
+
     Raises:
-        UsageError: the ending is unknown, the output is the source, or exists and may not be overwritten.
+        UsageError: the ending is unknown, the output is the source or the reference, or it exists and may not be
+            overwritten.
         CvqeError: the folder is missing or can't be written to.
     """
     container_format(output)
-    if output.exists() and source.exists() and output.samefile(source):
-        raise UsageError(
-            f"{output} is the input itself; give the output another name:  -o {quote(str(default_output(source)))}"
-        )
+    partial = partial_path(output)
+    _refuse_same(source, output, partial, "the input itself", default_output(source))
+    if reference is not None:
+        _refuse_same(reference, output, partial, "the reference", default_output(source))
     _check_folder(output)
     if output.is_dir():
         raise UsageError(
             f"{output} is a folder; give the name of a file in it:  -o {output / default_output(source).name}"
         )
-    if output.exists() and not overwrite:
-        raise UsageError(f"{output} exists; give another name with -o, or replace it:  --overwrite")
+    if partial.is_dir():
+        raise UsageError(f"{partial} is a folder, and the output is written under that name first; choose another -o")
+    for path in (output, partial):
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path} exists; give another name with -o, or replace it:  --overwrite")
+
+
+def _refuse_same(kept: Path, output: Path, partial: Path, what: str, advice: Path) -> None:
+    for path in (output, partial):
+        if path.exists() and kept.exists() and path.samefile(kept):
+            written = "" if path == output else f", under which {output.name} is written first"
+            raise UsageError(f"{path} is {what}{written}; give the output another name:  -o {quote(str(advice))}")
 
 
 def _check_folder(output: Path) -> None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cvqe.errors import BackendError
 from cvqe.frame import Frame, luma_shape, with_luma
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder import Sink
-from runtime.engine import Engine
+from runtime.engine import Engine, Enhanced
 from runtime.meter import Meter
-from runtime.ring import FrameRing
+from runtime.ring import FrameRing, Window
 from runtime.stages import Channel, Stages
 
 CHANNEL_FRAMES = 4  # decoded frames, or enhanced ones and packets, that may wait between two stages
@@ -114,18 +115,28 @@ class Pipeline:
             frame = self.pending.get()
             assert frame.number == window.number
             with self.busy("compute"):
-                enhanced = self.engine.enhance(window.frames)
+                enhanced = self._enhance(window)
             window.release()
             if not enhanced.is_finite:
                 self.progress.n_fallen_back += 1
             self.outgoing.put(EnhancedFrame(frame, enhanced.luma if enhanced.is_finite else frame.luma))
         self.outgoing.end()
 
+    def _enhance(self, window: Window) -> Enhanced:
+        try:
+            return self.engine.enhance(window.frames)
+        except (RuntimeError, MemoryError) as error:  # what backends raise; out of memory most of all
+            raise BackendError(
+                f"{self.engine.backend} failed at frame {window.number} ({error or type(error).__name__}). "
+                "Try another one:  --backend onnxruntime"
+            ) from error
+
     def encode(self, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Encode frames, copy packets, measure."""
         for item in self.outgoing:
             if isinstance(item, CopiedPacket):
-                self.sink.copy_packet(item)
+                with self.busy("encode"):
+                    self.sink.copy_packet(item)
                 continue
             if self.meter:
                 with self.busy("measure"):

@@ -3,8 +3,9 @@
     slots     0 1 2 ... N-1 | copies of 0 .. 2R-1         N = 2R + 1 + ahead
     window         [start .. start + 2R]                  never wraps: past N-1 it reads the copies
 
-A frame is written once. Before a scene its first frame fills R slots and after it its last one: time stands still
-there, and no window sees across a cut. A slot is rewritten only after the last window that reads it was released.
+A frame comes in once; those of the first 2R slots go to their copy too. Before a scene its first frame fills R slots
+and after it its last one: time stands still there, and no window sees across a cut that was told by end_scene(). A slot
+is rewritten only after the last window that reads it was released.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """One run of the runtime: a file in, an enhanced file and its summary out."""
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvqe.errors import ExitCode
 from runtime.decoder import Source, open_source
 from runtime.encoder import Sink, open_sink
 from runtime.encoder_settings import EncoderOptions
@@ -22,6 +24,8 @@ from runtime.pipeline import Pipeline, Progress
 from runtime.summary import Summary
 
 log = logging.getLogger(__name__)
+# Ctrl-C, a service manager's stop, a terminal that closes
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ProgressHook = Callable[[Progress, Source], None]
 
 
@@ -55,7 +59,7 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
         CvqeError: anything the user can mend, said in one sentence; nothing is left under the output's name.
     """
     output = config.output or default_output(config.source)
-    check_output(config.source, output, config.overwrite)
+    check_output(config.source, output, config.overwrite, config.reference)
     with ExitStack() as stack:
         source = stack.enter_context(open_source(config.source, config.threads, config.frames))
         model, choice = _choose(config, source)
@@ -70,7 +74,7 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
         _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
         if meter:
             summary.gains_network = meter.gains
-    if config.reference and not summary.is_interrupted:
+    if config.reference and not summary.is_interrupted and summary.frames_out:
         summary.gains_written = written_gains(config.reference, config.source, output, config.frames)
     return summary
 
@@ -78,8 +82,7 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
 def _choose(config: StreamConfig, source: Source) -> tuple[ModelFile, Choice]:
     """Pick the network by name and QP, then the engine by what is installed."""
     info = source.info
-    told = source.qp if info.codec == "h264" else None  # HEVC and AV1 keep it to themselves, VP9 counts to 255
-    qp = config.qp if config.qp is not None else told
+    qp = config.qp if config.qp is not None else source.qp
     model = find_model(config.model, None if qp is None else round(qp))
     request = EngineRequest(model, info.height, info.width, info.bit_depth, config.precision, config.threads)
     _warn_of_other_qp(model, qp)
@@ -120,13 +123,11 @@ def _summary(config: StreamConfig, model: ModelFile, choice: Choice, sink: Sink,
 def _run(pipeline: Pipeline, sink: Sink, summary: Summary, on_progress: Callable[[Progress], None]) -> None:
     """Run the stages and finish the file, whole or in part."""
     start = time.perf_counter()
-    with _interruptible(pipeline):
+    with _interruptible(pipeline, sink):
         progress = pipeline.run(on_progress)
-    summary.is_interrupted = pipeline.wants_end.is_set()
-    if summary.is_interrupted:
-        summary.output = str(sink.finish_partial() or "nothing")
-    else:
-        sink.close()
+        summary.is_interrupted = pipeline.wants_end.is_set()
+        with pipeline.busy("encode"):
+            summary.output = _finish(sink, summary.is_interrupted)
     summary.elapsed_s = time.perf_counter() - start
     summary.frames_in, summary.frames_out = progress.n_decoded, sink.n_frames
     summary.frames_fallen_back, summary.busy_s = progress.n_fallen_back, progress.busy_s
@@ -134,12 +135,27 @@ def _run(pipeline: Pipeline, sink: Sink, summary: Summary, on_progress: Callable
     source = pipeline.source
     summary.frames_damaged, summary.timestamps_repaired = source.n_damaged, source.n_repaired
     summary.truncated = source.truncated_note
-    summary.notes = [*source.notes, *sink.notes]
+    summary.notes = [*source.notes, *sink.notes, *_notes(pipeline)]
+
+
+def _notes(pipeline: Pipeline) -> Iterator[str]:
+    if pipeline.source.info.is_interlaced:
+        yield "the input is interlaced and was enhanced as if it were progressive: fast motion may gain less, or lose"
+    if pipeline.meter and pipeline.meter.note:
+        yield pipeline.meter.note
+
+
+def _finish(sink: Sink, is_interrupted: bool) -> str | None:
+    """Write the end of the file; returns what it is called then, None if nothing was kept."""
+    if not is_interrupted:
+        return str(sink.close())
+    kept = sink.finish_partial()
+    return str(kept) if kept else None
 
 
 @contextmanager
-def _interruptible(pipeline: Pipeline) -> Iterator[None]:
-    """Make the first Ctrl-C end the decoding, the second one everything; only the main thread can."""
+def _interruptible(pipeline: Pipeline, sink: Sink) -> Iterator[None]:
+    """Make the first signal end the decoding, a second Ctrl-C everything; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -147,10 +163,19 @@ def _interruptible(pipeline: Pipeline) -> Iterator[None]:
     def interrupt(_signal: int, _frame: Any) -> None:
         if pipeline.wants_end.is_set():
             pipeline.stages.stop(KeyboardInterrupt())
+        else:
+            log.warning("finishing what is under way; Ctrl-C again stops at once and keeps nothing")
         pipeline.wants_end.set()
 
-    previous = signal.signal(signal.SIGINT, interrupt)
+    previous = {number: signal.signal(number, interrupt) for number in SIGNALS}
     try:
         yield
+    except KeyboardInterrupt:
+        if pipeline.stages.is_stuck():  # inside a read that may never return: no destructor may wait for it
+            sink.discard()
+            log.warning("stopped; nothing was kept")
+            os._exit(ExitCode.INTERRUPTED)
+        raise
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

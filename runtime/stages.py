@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+STOP_PATIENCE_S = 5.0  # the longest that one frame, or one read of a sound disk, takes
+JOIN_STEP_S = 0.02
 
 
 class Stopped(Exception):
@@ -71,12 +73,20 @@ class Stages:
         return float(getattr(self._own, "waited_s", 0.0))
 
     def join(self) -> None:
-        """Wait for every thread's end, then raise the first error there was."""
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(0.1)  # in short waits: a signal's handler runs between them
+        """Wait for every thread's end, then raise the first error there was.
+
+        After a stop the wait has an end too: a thread may hang in a read that never returns.
+        """
+        patience_s = STOP_PATIENCE_S
+        while self.is_stuck() and patience_s > 0:
+            time.sleep(JOIN_STEP_S)  # in short steps: a signal's handler runs between them
+            patience_s -= JOIN_STEP_S if self.is_stopped else 0
         if self.error is not None:
             raise self.error
+
+    def is_stuck(self) -> bool:
+        """Tell whether a thread is still alive."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def _run(self, work: Callable[[], None]) -> None:
         try:

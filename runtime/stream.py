@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 if not __package__:  # run by path: import from the repo root, never from this folder
@@ -32,20 +33,33 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
     parser.add_argument("-o", "--output", type=Path, default=default.output, help="[SOURCE.enhanced.<same container>]")
     parser.add_argument("--model", default=default.model, help="a shipped network, or FILE.onnx [%(default)s]")
     parser.add_argument("--backend", default=default.backend, help="auto, openvino or onnxruntime [%(default)s]")
-    parser.add_argument("--precision", default=default.precision, help="auto, fp32, bf16, fp16 or int8 [%(default)s]")
+    parser.add_argument(
+        "--precision",
+        default=default.precision,
+        help="auto, fp32, bf16 or fp16 [%(default)s]; int8 needs a calibrated file",
+    )
     parser.add_argument(
         "--qp", type=qp_or_auto, default=default.qp, help="QP of the input, to choose the network by [auto]"
     )
     parser.add_argument("--encoder", default=default.encoder, help="[libx264; more than 8 bit: libx265]")
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--crf", type=float, default=default.crf, help="quality of the output, lower is better [14]")
-    rate.add_argument("--encoder-qp", type=int, default=default.encoder_qp, help="constant quantiser instead")
-    parser.add_argument("--preset", default=default.preset, help="the encoder's own, fast to slow [veryfast]")
-    parser.add_argument(
-        "--threads", type=int, default=default.threads, help="per stage; 0: all processors [%(default)s]"
+    rate.add_argument(
+        "--crf", type=crf, default=default.crf, help="quality of the output, lower is better [14; SVT-AV1: 17]"
     )
-    parser.add_argument("--frames", type=int, default=default.frames, help="stop after so many [all]")
-    parser.add_argument("--ahead", type=int, default=default.ahead, help="frames put into the ring early [%(default)s]")
+    rate.add_argument(
+        "--encoder-qp", type=whole_number(0, 255), default=default.encoder_qp, help="constant quantiser instead"
+    )
+    parser.add_argument("--preset", default=default.preset, help="the encoder's own [veryfast; SVT-AV1: 8]")
+    parser.add_argument(
+        "--threads",
+        type=whole_number(0, 1024),
+        default=default.threads,
+        help="per stage; 0: all processors [%(default)s]",
+    )
+    parser.add_argument("--frames", type=whole_number(1), default=default.frames, help="stop after so many [all]")
+    parser.add_argument(
+        "--ahead", type=whole_number(1, 64), default=default.ahead, help="frames put into the ring early [%(default)s]"
+    )
     parser.add_argument("--reference", type=Path, default=default.reference, help="pristine original: prints the gain")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -54,9 +68,38 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
     return StreamConfig(**options), as_json
 
 
+def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds for argparse."""
+    bounds = f"from {lowest} up" if highest is None else f"from {lowest} to {highest}"
+
+    def read(text: str) -> int:
+        is_number = text.strip().lstrip("-").isdecimal()
+        if not is_number or int(text) < lowest or (highest is not None and int(text) > highest):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {bounds}")
+        return int(text)
+
+    return read
+
+
 def qp_or_auto(text: str) -> int | None:
-    """Read --qp: a number, or `auto` for what the stream tells."""
-    return None if text == "auto" else int(text)
+    """Read --qp: a quantiser of the HEVC scale, or `auto` for what the stream tells."""
+    if text == "auto":
+        return None
+    try:
+        return whole_number(0, 51)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor auto") from error
+
+
+def crf(text: str) -> float:
+    """Read --crf: from 0 to 63, the widest scale an encoder has."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 63")
+    return value
 
 
 def show_start(summary: Summary) -> None:

@@ -13,7 +13,7 @@ class Summary:
     """Counts, times and gains of one run."""
 
     source: str
-    output: str
+    output: str | None
     encoder: str
     model: str
     backend: str
@@ -58,7 +58,7 @@ class Summary:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.output}: {self.frames_out} of {self.frames_in} frames in {self.elapsed_s:.1f} s, "
+            f"{self._kept()}: {self.frames_out} of {self.frames_in} frames in {self.elapsed_s:.1f} s, "
             f"{self.fps:.1f} frames/s",
             f"  {self.model} by {self.backend} in {self.precision} ({self.reason}), written by {self.encoder}",
         ]
@@ -74,6 +74,11 @@ class Summary:
                 )
         lines += [f"  {note}" for note in [*self._counted(), *self.notes]]
         return "\n".join(lines)
+
+    def _kept(self) -> str:
+        if not self.is_interrupted:
+            return str(self.output)
+        return f"interrupted, kept as {self.output}" if self.output else "interrupted, nothing was kept"
 
     def _counted(self) -> list[str]:
         counts = (

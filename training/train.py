@@ -15,7 +15,7 @@ import torch
 
 from cvqe.errors import CvqeError
 from cvqe.models import create
-from training.loop import Schedule, Trainer
+from training.loop import LOSSES, Schedule, Trainer
 from training.patches import PatchSampler, load_pairs
 
 
@@ -35,6 +35,8 @@ class Training:
     batch: int = Schedule.batch
     steps: int = Schedule.steps
     rate: float = Schedule.rate
+    loss: str = Schedule.loss
+    init: Path | None = None
     seed: int = 0
     threads: int = 0
 
@@ -45,10 +47,12 @@ def train(options: Training) -> Path:
     if options.threads:
         torch.set_num_threads(options.threads)
     network = create(options.network)
+    if options.init is not None:
+        network.load_state_dict(torch.load(options.init, weights_only=True)["state_dict"])
     pairs = load_pairs(options.clips, options.coded, options.configuration, options.qp)
     weights = {options.main_qp: options.main_qp_weight}
     sampler = PatchSampler(pairs, int(network.radius), options.patch, weights, options.seed)
-    schedule = Schedule(steps=options.steps, batch=options.batch, rate=options.rate)
+    schedule = Schedule(steps=options.steps, batch=options.batch, rate=options.rate, loss=options.loss)
     card = {"network": options.network, "options": {}, "qp": list(options.qp)}
     Trainer(network, sampler, schedule, card).run(options.output)
     return options.output
@@ -73,6 +77,10 @@ def parse_args(argv: list[str] | None = None) -> Training:
     parser.add_argument("--batch", type=int, default=Training.batch, help="windows a step [%(default)s]")
     parser.add_argument("--steps", type=int, default=Training.steps, help="steps in all [%(default)s]")
     parser.add_argument("--rate", type=float, default=Training.rate, help="highest learning rate [%(default)s]")
+    parser.add_argument("--loss", choices=LOSSES, default=Training.loss, help="[%(default)s]")
+    parser.add_argument(
+        "--init", type=Path, default=Training.init, help="checkpoint to go on from, with a new schedule"
+    )
     parser.add_argument("--seed", type=int, default=Training.seed, help="of weights and batches [%(default)s]")
     parser.add_argument("--threads", type=int, default=Training.threads, help="CPU threads, 0 for all [%(default)s]")
     return Training(**vars(parser.parse_args(argv)))

@@ -5,7 +5,7 @@ import onnxruntime
 
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
-from runtime.engine import EngineRequest, Enhanced, Luma
+from runtime.engine import EngineRequest, Enhanced, Luma, last_words
 
 
 class OnnxRuntimeEngine:
@@ -51,4 +51,4 @@ def open_engine(request: EngineRequest) -> OnnxRuntimeEngine:
     except BackendError:
         raise
     except Exception as error:  # ONNX Runtime's exceptions have no common public parent
-        raise BackendError(f"ONNX Runtime can't run {request.model.path}: {str(error).splitlines()[0]}") from error
+        raise BackendError(f"ONNX Runtime can't run {request.model.path}: {last_words(error)}") from error

@@ -8,7 +8,7 @@ from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
 from runtime.backends.openvino_splits import splits_to_convolutions
-from runtime.engine import EngineRequest, Enhanced, Luma
+from runtime.engine import EngineRequest, Enhanced, Luma, last_words
 
 DEVICE = "CPU"
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -66,4 +66,4 @@ def open_engine(request: EngineRequest) -> OpenVinoEngine:
     try:
         return OpenVinoEngine(request)
     except RuntimeError as error:
-        raise BackendError(f"OpenVINO can't run {request.model.path}: {str(error).splitlines()[-1]}") from error
+        raise BackendError(f"OpenVINO can't run {request.model.path}: {last_words(error)}") from error

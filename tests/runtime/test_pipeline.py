@@ -92,7 +92,31 @@ def test_a_frame_that_is_not_finite_falls_back_to_the_decoded_one_and_is_counted
     assert frames_of(tmp_path / "out.mkv") == frames_of(video)
 
 
-def test_the_stages_work_at_the_same_time(video, tmp_path):
-    pipeline = run(video, tmp_path / "out.mkv", WatchfulEngine(radius=1, delay_s=0.01))
-    assert set(pipeline.progress.busy_s) == {"decode", "upload", "compute", "encode"}
-    assert pipeline.progress.busy_s["compute"] >= N_FRAMES * 0.01
+class SlowSink:
+    """Takes its time, as an encoder does."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+
+    def write_frame(self, picture: object) -> None:
+        time.sleep(self.delay_s)
+
+
+def test_the_stages_work_at_the_same_time(video):
+    start = time.perf_counter()
+    with open_source(video) as opened:
+        pipeline = Pipeline(opened, WatchfulEngine(radius=1, delay_s=0.03), SlowSink(0.03), radius=1)
+        pipeline.run()
+    elapsed_s = time.perf_counter() - start
+    busy_s = pipeline.progress.busy_s
+    assert set(busy_s) == {"decode", "upload", "compute", "encode"}
+    assert busy_s["compute"] >= N_FRAMES * 0.03
+    assert busy_s["encode"] >= N_FRAMES * 0.03
+    assert elapsed_s < 0.85 * (busy_s["compute"] + busy_s["encode"])  # one after the other it would be the sum
+
+
+def test_a_backend_that_breaks_down_is_one_sentence(video, tmp_path):
+    engine = WatchfulEngine(radius=1)
+    engine.enhance = lambda frames: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
+    with pytest.raises(CvqeError, match=r"test failed at frame 0 \(bad alloc\)"):
+        run(video, tmp_path / "out.mkv", engine)

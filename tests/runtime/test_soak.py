@@ -22,7 +22,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident size is read from /proc")
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_resident_memory_is_flat_over_two_thousand_frames(live_onnx, tmp_path, backend):

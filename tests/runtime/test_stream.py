@@ -90,6 +90,15 @@ def test_frames_limits_the_run(live_onnx, video, tmp_path):
         (("VIDEO", "-o", "there.mp4"), 2, "--overwrite"),
         (("VIDEO", "-o", "out.mp4", "--model", "nonesuch"), 2, "no network 'nonesuch'"),
         (("VIDEO", "-o", "out.mp4", "--backend", "abacus"), 2, "no backend 'abacus'"),
+        (("VIDEO", "-o", "out.mp4", "--threads", "-1"), 2, "no whole number from 0 to 1024"),
+        (("VIDEO", "-o", "out.mp4", "--frames", "0"), 2, "no whole number from 1 up"),
+        (("VIDEO", "-o", "out.mp4", "--ahead", "0"), 2, "no whole number from 1 to 64"),
+        (("VIDEO", "-o", "out.mp4", "--qp", "abc"), 2, "from 0 to 51, nor auto"),
+        (("VIDEO", "-o", "out.mp4", "--crf", "-1"), 2, "no number from 0 to 63"),
+        (("VIDEO", "-o", "kept.mp4"), 2, "kept.partial.mp4 exists"),
+        (("VIDEO", "-o", "out.mp4", "--overwrite", "--reference", "out.mp4"), 3, "out.mp4"),
+        (("kept.partial.mp4", "-o", "kept.mp4", "--overwrite"), 2, "is the input itself, under which kept.mp4"),
+        (("VIDEO", "-o", "there.mp4", "--overwrite", "--reference", "there.mp4"), 2, "is the reference"),
         (("VIDEO", "-o", "out.mp4", "--crf", "20", "--encoder-qp", "20"), 2, "not allowed with"),
         (("VIDEO", "-o", "out.mp4", "--encoder", "libnone"), 1, "libnone"),
         (("VIDEO", "-o", "out.mp4", "--reference", "small.mkv"), 3, "very original"),
@@ -99,6 +108,7 @@ def test_mistakes_end_with_one_sentence_and_a_documented_code(live_onnx, video, 
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "there.mp4").write_text("precious")
     make_video(tmp_path / "small.mkv", frames=14, size=(16, 16), codec="ffv1")
+    (tmp_path / "kept.partial.mp4").write_text("of an earlier run")
     before = sorted(tmp_path.iterdir())
     model = () if "--model" in arguments else ("--model", live_onnx)
     done = stream(*(str(video) if word == "VIDEO" else word for word in arguments), *model, cwd=tmp_path)
@@ -107,6 +117,26 @@ def test_mistakes_end_with_one_sentence_and_a_documented_code(live_onnx, video, 
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "there.mp4").read_text() == "precious"
+    assert (tmp_path / "kept.partial.mp4").read_text() == "of an earlier run"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_even_a_stalled_input_and_keeps_nothing(live_onnx, tmp_path, number):
+    whole = make_video(tmp_path / "whole.mkv", frames=60, size=(48, 32), codec="ffv1").read_bytes()
+    os.mkfifo(tmp_path / "pipe.mkv")
+    command = [sys.executable, str(STREAM), "pipe.mkv", "--model", str(live_onnx), "-o", "out.mp4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with (tmp_path / "pipe.mkv").open("wb", buffering=0) as pipe:
+        pipe.write(whole[: len(whole) * 3 // 4])  # then nothing: the reader waits inside the demuxer
+        wait_for(lambda: (tmp_path / "out.partial.mp4").exists())
+        time.sleep(1.0)
+        process.send_signal(number)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "out.partial.mp4").exists()
 
 
 def test_a_truncated_file_is_partial(live_onnx, tmp_path):
@@ -129,7 +159,7 @@ def test_one_interrupt_leaves_a_playable_partial_file(live_onnx, tmp_path):
     assert process.returncode == 130, err
     n_kept = len(frames_of(tmp_path / "out.partial.mp4"))
     assert 0 < n_kept < 3000
-    assert f"out.partial.mp4: {n_kept} of" in out
+    assert f"interrupted, kept as out.partial.mp4: {n_kept} of" in out
     assert not (tmp_path / "out.mp4").exists()
 
 
