@@ -85,10 +85,17 @@ PACKAGES = (
     Package("onnxruntime", "cpu", "--backend onnxruntime", _execution_providers, also=("onnxruntime-gpu",)),
     Package("openvino", "cpu", "--backend openvino, the faster one on a CPU", _openvino_capabilities),
     Package("llvmlite", "deform", "fast DeformConv under openvino", _compiled_sampler),
-    Package("numba", "hevc", "reads HEVC partitions, for MGANet"),
-    Package("tensorrt", "trt", "engines for an NVIDIA GPU", also=("tensorrt-cu13", "tensorrt-cu12")),
     Package(
-        "tensorrt-rtx", "trt-rtx", "engines for an NVIDIA RTX GPU", also=("tensorrt-rtx-cu13", "tensorrt-rtx-cu12")
+        "tensorrt",
+        "trt",
+        "engines for NVIDIA GPUs, which this version does not run yet",
+        also=("tensorrt-cu13", "tensorrt-cu12"),
+    ),
+    Package(
+        "tensorrt-rtx",
+        "trt-rtx",
+        "engines for NVIDIA RTX GPUs, which this version does not run yet",
+        also=("tensorrt-rtx-cu13", "tensorrt-rtx-cu12"),
     ),
 )
 

@@ -93,7 +93,7 @@ def _warn_of_other_qp(model: ModelFile, qp: float | None) -> None:
     trained = model.manifest.qp
     if qp is not None and trained and not min(trained) <= qp <= max(trained):
         log.warning(
-            "%s was trained on QP %d to %d, the input is at QP %.0f: it may gain less, or lose",
+            "%s is meant for QP %d to %d, the input is at QP %.0f: it may gain less, or lose",
             model.path.name,
             min(trained),
             max(trained),
