@@ -59,7 +59,9 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path}: no such file; give the path of a video")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give one video file inside it")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        return  # a pipe: its writer would be cut off by a reader that opens it only to look
+    if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes); a video was expected: copy or download it again")
     try:
         path.open("rb").close()
