@@ -77,14 +77,14 @@ export LIST_DEPENDENCIES
 # each stamp is written last: what was interrupted is made anew
 .venv/ready: pyproject.toml constraints.txt
 	$(new_venv)
-	@$(RUNTIME) -c "$$LIST_DEPENDENCIES" cpu > .venv/requirements.txt
+	@$(RUNTIME) -c "$$LIST_DEPENDENCIES" cpu deform > .venv/requirements.txt
 	@$(RUNTIME) $(PIP) -c constraints.txt -r .venv/requirements.txt
 	@touch $@
 
 # TORCH decides about torch, and torch about triton
 .venv-test/ready: pyproject.toml constraints.txt
 	$(new_venv)
-	@$(TEST) -c "$$LIST_DEPENDENCIES" cpu deform hevc export train test > .venv-test/requirements.txt
+	@$(TEST) -c "$$LIST_DEPENDENCIES" cpu deform hevc export train evaluate test > .venv-test/requirements.txt
 	@sed -e '/^torch==/d' -e '/^triton==/d' constraints.txt > .venv-test/constraints.txt
 	@$(TEST) $(PIP) -c .venv-test/constraints.txt -r .venv-test/requirements.txt $(call quoted,TORCH)
 	@printf '%s\n' $(call quoted,TORCH) > $@

@@ -3,10 +3,11 @@
 $ python benchmarks/bench_deform_conv.py
 $ python benchmarks/bench_deform_conv.py --size 1280x720 --rounds 7
 
-Three metrics. "operation": a model of DeformConv alone, float32 planes in and out. "block": as a network uses it, with
+Four metrics. "operation": a model of DeformConv alone, float32 planes in and out. "block": as a network uses it, with
 the 3x3 convolution that predicts offset and mask from 64 channels, and the sigmoid. "sampling": our sampler without a
-model around it. Runs are interleaved. Where an output differs from ONNX Runtime's, nothing is reported. The table goes
-to stdout, rows are added to the CSV.
+model around it. "warp": two of four frames moved, the weights an identity, with the 1x1 convolution that predicts
+displacements in cells of 8x8 pixels, and a strided one after it. Runs are interleaved. Where an output differs from
+ONNX Runtime's, nothing is reported. The table goes to stdout, rows are added to the CSV.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler, allowed_cpu
 FEATURES = 64
 SHAPES = [(3, 1), (3, 3), (3, 5), (64, 1)]  # channels, which are the offset groups too, and kernel size
 OFFSET_PX = 2.0
+WARPED, CELL = 2, 8  # frames a warp moves, pixels across the cells its displacements are predicted in
+HEAD_PX = 4  # across what one output of the convolution after it sees
 # outputs are near 1; sums of up to 576 float32 products, and float32 coordinates up to 1280, good to 6e-5 px
 FP32_ATOL = 1e-3
 # offsets near 2 px rounded to 8 bits move samples by 0.004 px; every other tensor is rounded to 0.2 %
@@ -89,15 +92,8 @@ class Block:
         nodes = [*nodes, deform]
         feeds = {name: self.inputs[name] for name in inputs}
         used = {name for node in nodes for name in node.input}
-        graph = helper.make_graph(
-            nodes,
-            "deform_conv",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in feeds.items()],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [onnx.numpy_helper.from_array(array, name) for name, array in self.weights.items() if name in used],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=10)
-        return model.SerializeToString(), feeds
+        constants = {name: array for name, array in self.weights.items() if name in used}
+        return onnx_model(nodes, feeds, constants), feeds
 
 
 def make_block(channels: int, kernel: int, height: int, width: int) -> Block:
@@ -131,6 +127,44 @@ def make_block(channels: int, kernel: int, height: int, width: int) -> Block:
             "lengths": np.array([2 * n_samples, n_samples]),
         },
     )
+
+
+def warp_model(height: int, width: int) -> tuple[bytes, dict[str, Any]]:
+    """Return a model that moves every other one of four frames and convolves them, and its inputs."""
+    rng = np.random.default_rng(0)
+    n_displacements = 2 * WARPED * CELL**2
+    predict = rng.standard_normal((n_displacements, FEATURES, 1, 1), np.float32) / np.sqrt(FEATURES, dtype=np.float32)
+    constants = {
+        "predict": np.float32(OFFSET_PX) * predict,
+        "head": rng.standard_normal((WARPED, WARPED, HEAD_PX, HEAD_PX), np.float32) / np.float32(HEAD_PX),
+        "identity": np.eye(WARPED, dtype=np.float32)[:, :, None, None],
+        **{name: np.array([value]) for name, value in (("first", 1), ("end", 2 * WARPED), ("axis", 1), ("step", 2))},
+    }
+    frames = make_block(2 * WARPED, 1, height, width).inputs["x"]
+    features = rng.standard_normal((1, FEATURES, height // CELL, width // CELL), np.float32)
+    feeds = {"frames": frames, "features": features}
+    nodes = [
+        helper.make_node("Slice", ["frames", "first", "end", "axis", "step"], ["neighbors"]),
+        helper.make_node("Conv", ["features", "predict"], ["cells"]),
+        helper.make_node("DepthToSpace", ["cells"], ["displacement"], blocksize=CELL, mode="CRD"),
+        helper.make_node("DeformConv", ["neighbors", "identity", "displacement"], ["warped"], offset_group=WARPED),
+        # OpenVINO computes in float32 from the last convolution on, which in a network comes later
+        helper.make_node("Conv", ["warped", "head"], ["y"], strides=[HEAD_PX, HEAD_PX]),
+    ]
+    return onnx_model(nodes, feeds, constants), feeds
+
+
+def onnx_model(nodes: list[Any], feeds: dict[str, Any], constants: dict[str, Any]) -> bytes:
+    """Return a model from feeds to y."""
+    graph = helper.make_graph(
+        nodes,
+        "deform_conv",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in feeds.items()],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=10)
+    return bytes(model.SerializeToString())
 
 
 def providers(model: bytes, feeds: dict[str, Any], with_bf16: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -193,12 +227,20 @@ def bench(config: BenchConfig) -> Iterator[report.Row]:
         case = f"{channels}ch K={kernel} {config.size}"
         for metric, (model, feeds) in (("operation", block.operation()), ("block", block.block())):
             # alone, a bfloat16 DeformConv would mostly convert its float32 inputs
-            runners = dict(providers(model, feeds, with_bf16 and metric == "block"))
-            expected = runners["onnxruntime fp32"]()
-            for name, runner in runners.items():
-                check(name, runner(), expected)
-            yield from measured(case, metric, runners, config.rounds)
+            yield from compared(case, metric, dict(providers(model, feeds, with_bf16 and metric == "block")), config)
         yield from measured(case, "sampling", dict(samplers(block)), config.rounds)
+    warp = dict(providers(*warp_model(height, width), with_bf16))
+    yield from compared(f"{WARPED} of {2 * WARPED} frames {config.size}", "warp", warp, config)
+
+
+def compared(
+    case: str, metric: str, runners: dict[str, Callable[[], Any]], config: BenchConfig
+) -> Iterator[report.Row]:
+    """Check every output against ONNX Runtime's, then time them."""
+    expected = runners["onnxruntime fp32"]()
+    for name, runner in runners.items():
+        check(name, runner(), expected)
+    yield from measured(case, metric, runners, config.rounds)
 
 
 def measured(case: str, metric: str, runners: dict[str, Callable[[], Any]], rounds: int) -> Iterator[report.Row]:

@@ -8,7 +8,6 @@ measured on the frames as they leave the network, "written" on those decoded bac
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -83,11 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     if not rows:
         print(f"bench_gains: nothing measured, {config.coded} holds no .mkv clip (training/compress.py makes them)")
         return 0 if config == BenchConfig() else 3
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    with config.output.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    report.write_rows(config.output, rows)
     mean, worst = fmean(row["delta_psnr_db"] for row in rows), min(row["delta_psnr_db"] for row in rows)
     print(f"mean {mean:+.3f} dB, worst clip {worst:+.3f} dB over {len(rows)} clips")
     return 0

@@ -16,7 +16,9 @@ if not __package__:  # run by path: import from the repo root, never from this f
 from benchmarks import report
 
 RESULTS = report.ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "weights/live.md")
+DEFAULT, MAIN_QP = "live", 37
+LOW_DELAY = ("ldp", "ldp-hm")
+PAGES = ("README.md", "weights/live.md", "docs/training.md")
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
@@ -25,34 +27,65 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def gains_of(network: str, configuration: str, qp: int | None = None) -> list[dict[str, str]]:
+    """Return the rows of one network and coding configuration, at one QP or at all."""
+    rows = rows_of("evaluation/results.csv")
+    wanted = {"subject": network, "configuration": configuration, **({} if qp is None else {"qp": str(qp)})}
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
 def gains_table() -> str:
-    """Return the gain of the default network on every test clip."""
-    rows = rows_of("gains_live_qp37.csv")
+    """Return the gain of the default network on every test clip, in both low-delay configurations."""
+    columns = [gains_of(DEFAULT, configuration, MAIN_QP) for configuration in LOW_DELAY]
     lines = [
-        "| clip | frames | decoded, dB | gain, dB | gain, SSIM e-4 | written file, dB |",
-        "|---|---|---|---|---|---|",
+        "| clip | frames | ldp: decoded, dB | gain, dB | SSIM, e-4 | ldp-hm: decoded, dB | gain, dB | SSIM, e-4 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row['clip']} | {row['frames']} | {float(row['psnr_db']):.2f} | {float(row['delta_psnr_db']):+.3f} | "
-        f"{1e4 * float(row['delta_ssim']):+.0f} | {float(row['written_delta_psnr_db']):+.3f} |"
-        for row in rows
-    ]
-    means = [
-        fmean(float(row[name]) for row in rows) for name in ("delta_psnr_db", "delta_ssim", "written_delta_psnr_db")
-    ]
-    n_frames = sum(int(row["frames"]) for row in rows)
-    lines.append(f"| **mean** | {n_frames} | | **{means[0]:+.3f}** | **{1e4 * means[1]:+.0f}** | **{means[2]:+.3f}** |")
-    return "\n".join([*lines, "", f"{rows[0]['machine']}; {rows[0]['backend']}; commit {rows[0]['git_sha']}."])
+    for rows in zip(*columns, strict=True):
+        cells = [f"{float(row['psnr_db_decoded']):.2f} | {gain_cells([row])}" for row in rows]
+        lines.append(f"| {rows[0]['clip']} | {rows[0]['frames']} | {' | '.join(cells)} |")
+    n_frames = sum(int(row["frames"]) for row in columns[0])
+    means = [f"| {gain_cells(rows)}" for rows in columns]
+    lines.append(f"| **mean** | {n_frames} | {' | '.join(means)} |")
+    first = columns[0][0]
+    where = f"{first['machine']}; {first['backend']} {first['precision']}; commit {first['git_sha']}."
+    return "\n".join([*lines, "", where])
+
+
+def gain_cells(rows: list[dict[str, str]]) -> str:
+    """Return mean delta PSNR and mean delta SSIM as two cells."""
+    psnr, ssim = (fmean(float(row[name]) for row in rows) for name in ("delta_psnr_db", "delta_ssim"))
+    return f"{psnr:+.3f} | {1e4 * ssim:+.0f}"
 
 
 def qps_table() -> str:
     """Return the mean and the worst gain of the default network at each QP."""
-    lines = ["| QP | mean gain, dB | worst clip, dB | mean gain, SSIM e-4 |", "|---|---|---|---|"]
-    for path in sorted(RESULTS.glob("gains_live_qp*.csv")):
-        rows = rows_of(path.name)
-        gains = [float(row["delta_psnr_db"]) for row in rows]
-        ssim = fmean(float(row["delta_ssim"]) for row in rows)
-        lines.append(f"| {path.stem[-2:]} | {fmean(gains):+.3f} | {min(gains):+.3f} | {1e4 * ssim:+.0f} |")
+    heads = [f"{configuration}: mean, dB | worst clip, dB | SSIM, e-4" for configuration in LOW_DELAY]
+    lines = [f"| QP | {' | '.join(heads)} |", f"|---|{'---|' * 3 * len(LOW_DELAY)}"]
+    for qp in sorted({int(row["qp"]) for row in gains_of(DEFAULT, LOW_DELAY[0])}):
+        cells = []
+        for configuration in LOW_DELAY:
+            rows = gains_of(DEFAULT, configuration, qp)
+            psnr, ssim = gain_cells(rows).split(" | ")
+            cells.append(f"{psnr} | {min(float(row['delta_psnr_db']) for row in rows):+.3f} | {ssim}")
+        lines.append(f"| {qp} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def peers_table() -> str:
+    """Return what everything that was measured gains at the main QP, low-delay P."""
+    rows = [
+        row
+        for row in rows_of("evaluation/results.csv")
+        if (row["configuration"], row["qp"]) == (LOW_DELAY[0], str(MAIN_QP))
+    ]
+    lines = ["| | gain, dB | worst clip, dB | SSIM, e-4 | clips | frames of each |", "|---|---|---|---|---|---|"]
+    for subject in dict.fromkeys(row["subject"] for row in rows):
+        own = [row for row in rows if row["subject"] == subject]
+        psnr, ssim = gain_cells(own).split(" | ")
+        worst = min(float(row["delta_psnr_db"]) for row in own)
+        frames = own[0]["first_frames"] or "all"
+        lines.append(f"| {subject} | {psnr} | {worst:+.3f} | {ssim} | {len(own)} | {frames} |")
     return "\n".join(lines)
 
 
@@ -78,7 +111,28 @@ def speed_table() -> str:
     return "\n".join([*lines, "", f"{last['machine']}; {last['versions']}; commit {last['git_sha']}, {last['date']}."])
 
 
-TABLES: dict[str, Callable[[], str]] = {"gains": gains_table, "qps": qps_table, "speed": speed_table}
+def neighbors_table() -> str:
+    """Return what aligned neighbors are worth without a network, the mean over clips."""
+    gains: dict[str, dict[str, list[float]]] = {}
+    rows = rows_of("neighbors.csv")
+    for row in rows:
+        by_filter = gains.setdefault(row["neighbors"], {})
+        by_filter.setdefault(row["interpolation"], []).append(float(row["gain_db"]))
+    lines = ["| frames beside the target | bilinear, dB | cubic, dB |", "|---|---|---|"]
+    lines += [
+        f"| {neighbors} | {fmean(found['linear']):+.3f} | {fmean(found['cubic']):+.3f} |"
+        for neighbors, found in gains.items()
+    ]
+    return "\n".join([*lines, "", f"{rows[0]['machine']}; commit {rows[0]['git_sha']}."])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "gains": gains_table,
+    "qps": qps_table,
+    "peers": peers_table,
+    "speed": speed_table,
+    "neighbors": neighbors_table,
+}
 
 
 def filled(page: str) -> str:

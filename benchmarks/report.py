@@ -5,11 +5,12 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,6 +52,15 @@ def row(case: str, provider: str, metric: str, unit: str, timing: Timing, packag
     p20, median, p80 = (float(f"{number:.4g}") for number in (timing.p20, timing.median, timing.p80))
     date = datetime.now(UTC).date().isoformat()
     return Row(case, provider, metric, unit, p20, median, p80, machine(), versions(packages), git_sha(), date)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a new CSV of rows with the same columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:

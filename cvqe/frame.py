@@ -21,10 +21,14 @@ Luma = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture and its place in the video: `number` counts from 0 in the order pictures are shown."""
+    """A picture and its place in the video: `number` counts from 0 in the order pictures are shown.
+
+    `qp` is the luma quantiser it was coded at, on the scale of H.264 and HEVC; None where the bitstream doesn't tell.
+    """
 
     number: int
     picture: av.VideoFrame
+    qp: float | None = None
 
     @property
     def pts(self) -> int:

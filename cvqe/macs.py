@@ -9,6 +9,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 import cvqe.layers.deform_conv  # noqa: F401  defines the op counted here
+from cvqe.models import takes_qp
 
 
 def count_macs(model: nn.Module, height: int, width: int) -> int:
@@ -16,14 +17,16 @@ def count_macs(model: nn.Module, height: int, width: int) -> int:
 
     Counted: convolutions, transposed convolutions (input positions times weights: `thop` says four times that at
     stride 2), matrix products, and a deformable convolution's weights (`thop` leaves them out). Taps on the padding
-    count, as in the papers. Not counted: biases, activations, elementwise products and sums, bilinear sampling.
+    count, as in the papers. Not counted: biases, activations, elementwise products and sums, bilinear sampling (all
+    that a warp is).
     """
     tensors = chain(model.named_parameters(), model.named_buffers())
     on_meta = {name: tensor.to("meta") for name, tensor in tensors}
     window = torch.empty(1, 2 * model.radius + 1, height, width, device="meta")
+    inputs = (window, torch.empty(1, device="meta")) if takes_qp(model) else (window,)
     counter = FlopCounterMode(display=False, custom_mapping={torch.ops.cvqe.deform_conv2d: deform_conv_flops})
     with counter, torch.no_grad():
-        functional_call(model, on_meta, (window,))
+        functional_call(model, on_meta, inputs)
     flops: int = counter.get_total_flops()
     return flops // 2
 

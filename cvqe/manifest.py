@@ -1,17 +1,19 @@
 """What a model file says of itself: the words that stages share through a file's metadata."""
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
-from cvqe.errors import ModelError
+from cvqe.errors import ModelError, UsageError
 
 PREFIX = "cvqe."
 BIT_DEPTHS = (8, 16)  # bits a sample is stored in: one byte, or a little-endian pair
 
 # names of an exported graph's inputs and outputs, the same in every file
 WINDOW, PEAK = "window", "peak"  # uint8 [1, 2R+1, H, W] or [1, 2R+1, H, W, 2]; float32 scalar, with byte pairs only
+QP = "qp"  # float32 [1], the quantiser of the target; only where the network takes one
 ENHANCED, MEAN = (
     "enhanced",
     "enhanced_mean",
@@ -20,7 +22,15 @@ ENHANCED, MEAN = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """The facts a runtime or an engine builder must know about an exported network."""
+    """The facts a runtime or an engine builder must know about an exported network.
+
+    Attributes:
+        qp: quantisers it was trained on, of the scale of HEVC and H.264.
+        takes_qp: it is told the target's quantiser, in the input QP; files from before there was one don't say.
+
+    Raises:
+        ModelError: it takes a QP and nothing says which ones it was trained on.
+    """
 
     network: str
     options: Mapping[str, Any]
@@ -32,11 +42,34 @@ class Manifest:
     checkpoint_sha256: str
     date: str
     version: str
+    takes_qp: bool = False
+
+    def __post_init__(self) -> None:
+        if self.takes_qp and not self.qp:
+            raise ModelError(
+                f"{self.network} takes a QP, but nothing says which ones it was trained on; its lowest and highest "
+                "were expected. Export it with them:  python export/to_onnx.py --qp 22 42"
+            )
 
     @property
     def window_frames(self) -> int:
         """Frames in a window, 2R+1."""
         return 2 * self.radius + 1
+
+    @property
+    def middle_qp(self) -> float:
+        """What stands for a QP that nobody knows: halfway between the lowest and the highest trained on."""
+        return (min(self.qp) + max(self.qp)) / 2
+
+    def trained_qp(self, qp: float) -> float:
+        """Return the QP nearest to `qp` between the lowest and the highest trained on.
+
+        Raises:
+            UsageError: it is NaN or infinite.
+        """
+        if not math.isfinite(qp):
+            raise UsageError(f"{self.network} can't be told a QP of {qp}; a number was expected, as in  --qp 37")
+        return min(max(qp, min(self.qp)), max(self.qp))
 
     def to_properties(self) -> dict[str, str]:
         """Return the metadata_props of an ONNX file: one JSON value a field."""
@@ -49,14 +82,15 @@ def manifest_from_properties(properties: Mapping[str, str], origin: str) -> Mani
     Raises:
         ModelError: a field is missing or does not parse; the file was not exported by cvqe.
     """
-    missing = [field.name for field in fields(Manifest) if PREFIX + field.name not in properties]
+    told = [field.name for field in fields(Manifest) if PREFIX + field.name in properties]
+    missing = [field.name for field in fields(Manifest) if field.name not in told and field.default is MISSING]
     if missing:
         raise ModelError(
             f"{origin} carries no cvqe metadata ({missing[0]} is missing), so its window and depth are unknown. "
             f"Export it again:  python export/to_onnx.py --checkpoint FILE --output {origin}"
         )
     try:
-        values = {field.name: json.loads(properties[PREFIX + field.name]) for field in fields(Manifest)}
+        values = {name: json.loads(properties[PREFIX + name]) for name in told}
         return Manifest(**{**values, "qp": tuple(values["qp"])})
     except (ValueError, TypeError) as error:
         raise ModelError(f"{origin} carries cvqe metadata that does not parse ({error}); export it again.") from error

@@ -1,7 +1,7 @@
 """The integer ends of an exported graph: pixels in, pixels out, float32 luma between.
 
     window uint8 -> [unpack, / peak] -> network -> luma float32 -> [* peak, round, clamp, pack] -> enhanced uint8
-                                                        \\-> mean (NaN or infinite when a pixel is)
+                              qp (some) -/              \\-> mean (NaN or infinite when a pixel is)
 
 8 bit: one byte a sample, peak 255. Deeper: little-endian byte pairs and an input `peak` (1023, 4095, ...),
 because TensorRT has no 16-bit integer type.
@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
+from cvqe.manifest import ENHANCED, MEAN, PEAK, QP, WINDOW
 
 ENDS = "pixels/"  # every node made here is named with it, so that one depth can be exchanged for another
 FLOAT_WINDOW = "window_float"  # the network's own input, float32 [1, 2R+1, H, W] in [0, 1]
@@ -21,10 +21,11 @@ FLOAT_LUMA = "luma_float"  # the network's own output, float32 [1, 1, H, W], bef
 
 
 def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -> onnx.ModelProto:
-    """Return a copy of a model whose ends take and give integer luma.
+    """Return a copy of a model whose ends take and give integer luma; an input QP stays what it is.
 
     Args:
-        core: a float model (input FLOAT_WINDOW, output FLOAT_LUMA), or one that has ends already: they are replaced.
+        core: a float model (inputs FLOAT_WINDOW and perhaps QP, output FLOAT_LUMA), or one that has ends already: they
+            are replaced.
         bit_depth: 8 for bytes, 16 for little-endian byte pairs with a `peak` input.
         window_frames: 2R+1.
     """
@@ -33,11 +34,12 @@ def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -
     graph = model.graph
     kept_nodes = [node for node in graph.node if not node.name.startswith(ENDS)]
     kept_constants = [tensor for tensor in graph.initializer if not tensor.name.startswith(ENDS)]
+    kept_inputs = [value for value in core.graph.input if value.name == QP]
     ends = _ByteEnds() if bit_depth == 8 else _BytePairEnds()
     del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:]
     graph.node.extend([*ends.unpack(), *kept_nodes, *ends.pack(), _node("ReduceMean", [FLOAT_LUMA], MEAN, keepdims=0)])
     graph.initializer.extend([*kept_constants, *ends.constants()])
-    graph.input.extend(ends.inputs(window_frames))
+    graph.input.extend([*ends.inputs(window_frames), *kept_inputs])
     graph.output.extend(
         [
             helper.make_tensor_value_info(ENHANCED, TensorProto.UINT8, [1, 1, "height", "width", *ends.tail]),

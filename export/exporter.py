@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from cvqe import __version__
-from cvqe.errors import ModelError, UsageError
+from cvqe.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
+from cvqe.errors import UsageError
 from cvqe.manifest import Manifest
-from cvqe.models import create
+from cvqe.models import create, takes_qp
 from cvqe.pixels import with_pixel_ends
-from export.checkpoint import Checkpoint, load_checkpoint
 from export.graph import float_graph
 from export.storage import store_as_float16
 from export.verify import Verification, verify
@@ -75,23 +75,12 @@ def export(config: ExportConfig) -> Exported:
     return Exported(write(model, output), manifest, verification)
 
 
-def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
-    """Create the network and load its weights, every one of them.
+def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig) -> Manifest:
+    """Return what the file will say of itself.
 
     Raises:
-        ModelError: a tensor is missing, unknown or of another shape.
+        ModelError: the network takes a QP, and neither the checkpoint nor the user says which it was trained on.
     """
-    network = create(checkpoint.network, **checkpoint.options).eval()
-    try:
-        network.load_state_dict(checkpoint.state_dict, strict=True)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise ModelError(f"the weights do not fit {checkpoint.network}: {first}") from error
-    return network
-
-
-def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig) -> Manifest:
-    """Return what the file will say of itself."""
     return Manifest(
         network=checkpoint.network,
         options=dict(checkpoint.options),
@@ -103,6 +92,7 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
         checkpoint_sha256=checkpoint.sha256,
         date=datetime.now(UTC).date().isoformat(),
         version=__version__,
+        takes_qp=takes_qp(network),
     )
 
 

@@ -6,37 +6,48 @@ import logging
 import warnings
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnxscript import opset19
 from torch import nn
 
-import cvqe.layers.deform_conv  # noqa: F401  (defines torch.ops.cvqe.deform_conv2d)
+import cvqe.layers.deform_conv  # (defines torch.ops.cvqe.deform_conv2d)
+import cvqe.layers.warp  # noqa: F401  (defines torch.ops.cvqe.warp)
+from cvqe.manifest import QP
+from cvqe.models import takes_qp
 from cvqe.pixels import FLOAT_LUMA, FLOAT_WINDOW
 
 OPSET = 20  # DeformConv needs 19; every backend of ours reads 20
 MAX_SIDE_PX = 16384
-EXAMPLE_SIZE = (40, 56)  # any size does: height and width stay free
+EXAMPLE_SIZE, EXAMPLE_QP = (40, 56), 32.0  # any do: height, width and QP stay free
 
 
 def float_graph(network: nn.Module) -> onnx.ModelProto:
     """Export a network as FLOAT_WINDOW [1, 2R+1, H, W] -> FLOAT_LUMA [1, 1, H, W], both float32, H and W free.
 
-    The initialisers keep the names of the state dict, a bias of zeros stays a bias.
+    One that takes a QP gets a second input, QP, float32 [1]. The initialisers keep the names of the state dict, a
+    bias of zeros stays a bias.
     """
     height = torch.export.Dim("height", min=2, max=MAX_SIDE_PX)
     width = torch.export.Dim("width", min=2, max=MAX_SIDE_PX)
     window = torch.rand(1, 2 * int(network.radius) + 1, *EXAMPLE_SIZE)
+    inputs, names, shapes = [window], [FLOAT_WINDOW], [{2: height, 3: width}]
+    if takes_qp(network):
+        inputs, names, shapes = [*inputs, torch.tensor([EXAMPLE_QP])], [*names, QP], [*shapes, {}]
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             network.eval(),
-            (window,),
+            tuple(inputs),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[FLOAT_WINDOW],
+            input_names=names,
             output_names=[FLOAT_LUMA],
-            dynamic_shapes=({2: height, 3: width},),
-            custom_translation_table={torch.ops.cvqe.deform_conv2d.default: deform_conv_node},
+            dynamic_shapes=tuple(shapes),
+            custom_translation_table={
+                torch.ops.cvqe.deform_conv2d.default: deform_conv_node,
+                torch.ops.cvqe.warp.default: warp_node,
+            },
             optimize=False,  # it drops biases of zeros and renames weights
             verbose=False,
         )
@@ -44,8 +55,11 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
     return tidy(program.model_proto)
 
 
-def deform_conv_node(x: Any, offset: Any, mask: Any, weight: Any, bias: Any) -> Any:
-    """Write our torch op as ONNX DeformConv: "same" padding, one offset group for each K*K of the mask's channels."""
+def deform_conv_node(x: Any, offset: Any, mask: Any | None, weight: Any, bias: Any) -> Any:
+    """Write our torch op as ONNX DeformConv: "same" padding, one offset group for each 2*K*K of the offset's channels.
+
+    A mask that is None is left away, as the last of the standard's optional inputs.
+    """
     taps = weight.shape[2] * weight.shape[3]
     pad = weight.shape[2] // 2
     return opset19.DeformConv(
@@ -53,10 +67,25 @@ def deform_conv_node(x: Any, offset: Any, mask: Any, weight: Any, bias: Any) -> 
         weight,
         offset,
         bias,
-        mask,
+        *(() if mask is None else (mask,)),
         kernel_shape=[weight.shape[2], weight.shape[3]],
-        offset_group=mask.shape[1] // taps,
+        offset_group=offset.shape[1] // (2 * taps),
         pads=[pad, pad, pad, pad],
+    )
+
+
+def warp_node(planes: Any, displacement: Any) -> Any:
+    """Write our warp as ONNX DeformConv: one tap, no mask, and constant weights, the identity between the planes."""
+    groups = planes.shape[1]
+    weight = np.eye(groups, dtype=planes.dtype.numpy())[:, :, None, None]
+    return opset19.DeformConv(
+        planes,
+        opset19.Constant(value=onnx.numpy_helper.from_array(weight)),
+        displacement,
+        opset19.Constant(value=onnx.numpy_helper.from_array(weight[:, 0, 0, 0] * 0)),
+        kernel_shape=[1, 1],
+        offset_group=groups,
+        pads=[0, 0, 0, 0],
     )
 
 

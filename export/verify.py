@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from cvqe.errors import ModelError
-from cvqe.manifest import ENHANCED, PEAK, WINDOW, Manifest
+from cvqe.manifest import ENHANCED, PEAK, QP, WINDOW, Manifest
 from cvqe.metrics import psnr_db
 from cvqe.pixels import FLOAT_LUMA
 
@@ -27,7 +27,7 @@ DEEP_PEAK = 1023.0
 
 @dataclass(frozen=True)
 class Verification:
-    """How far an exported file is from torch, over all sizes tried."""
+    """How far an exported file is from torch, over all sizes and QPs tried."""
 
     largest_error: float
     levels_apart: int
@@ -36,6 +36,8 @@ class Verification:
 
 def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Verification:
     """Compare the float luma just before rounding and the integer output with the float32 network's.
+
+    One that takes a QP is tried at the lowest it was trained on, the highest, and halfway between them.
 
     Args:
         model: the file with its pixel ends.
@@ -46,7 +48,7 @@ def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Ve
         ModelError: the two differ by more than this precision may.
     """
     session = _session_with_float_luma(model)
-    found = [_compare(session, network, manifest, size) for size in SIZES]
+    found = [_compare(session, network, manifest, size, qp) for size in SIZES for qp in _qps(manifest)]
     worst = Verification(
         max(each.largest_error for each in found),
         max(each.levels_apart for each in found),
@@ -54,6 +56,10 @@ def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Ve
     )
     _refuse_beyond_tolerance(worst, manifest.precision)
     return worst
+
+
+def _qps(manifest: Manifest) -> list[float | None]:
+    return [min(manifest.qp), manifest.middle_qp, max(manifest.qp)] if manifest.takes_qp else [None]
 
 
 def _refuse_beyond_tolerance(worst: Verification, precision: str) -> None:
@@ -77,15 +83,21 @@ def _session_with_float_luma(model: onnx.ModelProto) -> onnxruntime.InferenceSes
 
 
 def _compare(
-    session: onnxruntime.InferenceSession, network: nn.Module, manifest: Manifest, size: tuple[int, int]
+    session: onnxruntime.InferenceSession,
+    network: nn.Module,
+    manifest: Manifest,
+    size: tuple[int, int],
+    qp: float | None,
 ) -> Verification:
     peak = 255.0 if manifest.bit_depth == 8 else DEEP_PEAK
     pristine, window = made_up_window(manifest.window_frames, size, peak)
+    qps = {} if qp is None else {QP: np.array([qp], np.float32)}
     with torch.no_grad():
-        expected = network(torch.from_numpy(window / np.float32(peak))[None])[0, 0].float().numpy()
-    feeds = {WINDOW: window.astype(np.uint8)[None]}
+        inputs = [(window / np.float32(peak))[None], *qps.values()]
+        expected = network(*map(torch.from_numpy, inputs))[0, 0].float().numpy()
+    feeds = {WINDOW: window.astype(np.uint8)[None], **qps}
     if manifest.bit_depth == 16:
-        feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(peak, np.float32)}
+        feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(peak, np.float32), **qps}
     enhanced, luma = session.run([ENHANCED, FLOAT_LUMA], feeds)
     levels = enhanced[0, 0].astype(np.float32)
     if manifest.bit_depth == 16:

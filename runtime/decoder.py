@@ -25,7 +25,7 @@ from runtime.frame_limit import first_frames
 from runtime.input_file import is_cover, open_container, video_stream
 from runtime.planar_picture import planar_picture
 from runtime.pts_repair import PtsRepair
-from runtime.tolerant_decoder import TolerantDecoder
+from runtime.tolerant_decoder import Decoded, TolerantDecoder
 from runtime.truncation import Coverage
 from runtime.video_info import VideoInfo, video_info
 
@@ -84,10 +84,10 @@ class Source:
         self._repair = PtsRepair.for_stream(self.stream)
         decoded = self._decoded()
         head = list(_up_to_frame(decoded, N_LOOKED_AT))
-        pictures = [item.picture for item in head if isinstance(item, Frame)]
-        if not pictures:
+        frames = [item for item in head if isinstance(item, Frame)]
+        if not frames:
             raise InputError(self._why_no_frame())
-        self.info: VideoInfo = video_info(container, self.stream, pictures, self._decoded_format)
+        self.info: VideoInfo = video_info(container, self.stream, frames, self._decoded_format)
         self.covers = _covers(head)
         self._items: Iterator[Item] | None = chain(head, decoded)
         self._coverage = Coverage(container, self.info)
@@ -102,7 +102,7 @@ class Source:
 
     @property
     def qp(self) -> float | None:
-        """Quantiser of the first frames where their decoder tells it, else None; as info.qp."""
+        """Quantiser of the first frames where the bitstream tells it, else None; as info.qp."""
         return self.info.qp
 
     @property
@@ -170,10 +170,10 @@ class Source:
             if isinstance(item, CopiedPacket):
                 yield item
                 continue
-            yield self._frame(number, item)
+            yield self._frame(number, *item)
             number += 1
 
-    def _demuxed(self) -> Iterator[av.VideoFrame | CopiedPacket]:
+    def _demuxed(self) -> Iterator[Decoded | CopiedPacket]:
         for packet in self._packets():
             if packet.stream.index == self.stream.index:
                 yield from self._decoder.decode(packet)
@@ -190,12 +190,12 @@ class Source:
         except av.FFmpegError as error:
             self._read_error = f"reading stopped before the end of the file ({error.strerror})"
 
-    def _frame(self, number: int, decoded: av.VideoFrame) -> Frame:
+    def _frame(self, number: int, decoded: av.VideoFrame, qp: float | None) -> Frame:
         if number == 0:
             self._decoded_format = decoded.format.name
         picture = planar_picture(decoded)
         self._repair.stamp(picture)
-        return Frame(number, picture)
+        return Frame(number, picture, qp)
 
     def _check_unchanged(self, frame: Frame) -> None:
         picture = frame.picture

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import BackendError, UsageError
+from cvqe.manifest import QP, Manifest
 from runtime.model_file import ModelFile
 
 Luma = NDArray[np.uint8]
@@ -47,8 +48,17 @@ class Engine(Protocol):
     precision: str
     device: str
 
-    def enhance(self, frames: Luma) -> Enhanced:
-        """Enhance the target of a window [2R+1, H, W] (or [2R+1, H, W, 2]); `frames` is read only until it returns."""
+    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+        """Enhance the target of a window.
+
+        Args:
+            frames: [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs; read only until this returns.
+            qp: quantiser the target was coded at, on the scale of H.264 and HEVC. A network that takes one is told the
+                nearest that it was trained on, any other network ignores it.
+
+        Raises:
+            UsageError: the network takes a QP, and it is None, NaN or infinite.
+        """
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,19 @@ def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
     if backend != "auto":
         return Choice(_open(request, backend), "asked for")
     return _open_first(request)
+
+
+def qp_input(manifest: Manifest, qp: float | None) -> dict[str, NDArray[np.float32]]:
+    """Return what a backend feeds besides the window: the QP as `Engine.enhance` says, nothing where none is taken.
+
+    Raises:
+        UsageError: see there.
+    """
+    if not manifest.takes_qp:
+        return {}
+    if qp is None:
+        raise UsageError(f"{manifest.network} takes a QP with every window, and none was given.")
+    return {QP: np.array([manifest.trained_qp(qp)], np.float32)}
 
 
 def last_words(error: Exception) -> str:

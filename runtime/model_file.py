@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from cvqe.errors import ModelError, UsageError
-from cvqe.manifest import ENHANCED, WINDOW, Manifest, manifest_from_properties
+from cvqe.manifest import ENHANCED, QP, WINDOW, Manifest, manifest_from_properties
 from cvqe.pixels import with_pixel_ends
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -63,15 +63,16 @@ def load_model_file(path: Path) -> ModelFile:
     except Exception as error:  # protobuf's own errors have no common public parent
         raise ModelError(f"{path} does not open as ONNX; export it again:  python export/to_onnx.py") from error
     manifest = manifest_from_properties({entry.key: entry.value for entry in model.metadata_props}, str(path))
-    _refuse_foreign_ends(model, path)
+    _refuse_foreign_ends(model, manifest, path)
     return ModelFile(path, manifest, content)
 
 
-def _refuse_foreign_ends(model: onnx.ModelProto, path: Path) -> None:
+def _refuse_foreign_ends(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:
     inputs, outputs = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
-    if inputs[:1] != [WINDOW] or outputs[:1] != [ENHANCED]:
+    if inputs[:1] != [WINDOW] or outputs[:1] != [ENHANCED] or (QP in inputs) != manifest.takes_qp:
+        expected = f"{WINDOW!r} and {QP!r}" if manifest.takes_qp else f"{WINDOW!r} without {QP!r}"
         raise ModelError(
-            f"{path} takes {inputs} and gives {outputs}; {WINDOW!r} and {ENHANCED!r} were expected. "
+            f"{path} takes {inputs} and gives {outputs}; {expected}, and {ENHANCED!r}, were expected. "
             "Export it again:  python export/to_onnx.py"
         )
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,22 @@ class Progress:
 
 
 class Pipeline:
-    """One source through one engine into one sink; frames in == frames out, in order, with their own time stamps."""
+    """One source through one engine into one sink; frames in == frames out, in order, with their own time stamps.
+
+    `qp_of` says which quantiser the engine is told with a frame: its own, unless something else is asked for.
+    """
 
     def __init__(
-        self, source: Source, engine: Engine, sink: Sink, radius: int, ahead: int = 1, meter: Meter | None = None
+        self,
+        source: Source,
+        engine: Engine,
+        sink: Sink,
+        radius: int,
+        ahead: int = 1,
+        meter: Meter | None = None,
+        qp_of: Callable[[Frame], float | None] = attrgetter("qp"),
     ) -> None:
-        self.source, self.engine, self.sink, self.meter = source, engine, sink, meter
+        self.source, self.engine, self.sink, self.meter, self.qp_of = source, engine, sink, meter, qp_of
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
@@ -115,16 +126,16 @@ class Pipeline:
             frame = self.pending.get()
             assert frame.number == window.number
             with self.busy("compute"):
-                enhanced = self._enhance(window)
+                enhanced = self._enhance(window, self.qp_of(frame))
             window.release()
             if not enhanced.is_finite:
                 self.progress.n_fallen_back += 1
             self.outgoing.put(EnhancedFrame(frame, enhanced.luma if enhanced.is_finite else frame.luma))
         self.outgoing.end()
 
-    def _enhance(self, window: Window) -> Enhanced:
+    def _enhance(self, window: Window, qp: float | None) -> Enhanced:
         try:
-            return self.engine.enhance(window.frames)
+            return self.engine.enhance(window.frames, qp)
         except (RuntimeError, MemoryError) as error:  # what backends raise; out of memory most of all
             raise BackendError(
                 f"{self.engine.backend} failed at frame {window.number} ({error or type(error).__name__}). "

@@ -22,6 +22,7 @@ from runtime.model_file import DEFAULT_MODEL, ModelFile, find_model
 from runtime.output_path import check_output, default_output
 from runtime.pipeline import Pipeline, Progress
 from runtime.summary import Summary
+from runtime.told_qp import ToldQp
 
 log = logging.getLogger(__name__)
 # Ctrl-C, a service manager's stop, a terminal that closes
@@ -38,7 +39,7 @@ class StreamConfig:
     model: str = DEFAULT_MODEL
     backend: str = "auto"
     precision: str = "auto"
-    qp: int | None = None  # None: as far as the stream tells
+    qp: int | None = None  # None: what the bitstream tells, frame by frame
     encoder: str | None = None
     crf: float | None = None
     encoder_qp: int | None = None
@@ -68,10 +69,13 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
             stack.callback(meter.close)
         options = EncoderOptions(config.encoder, config.crf, config.encoder_qp, config.preset, config.threads)
         sink = stack.enter_context(open_sink(output, source, options))
-        pipeline = Pipeline(source, choice.engine, sink, model.manifest.radius, config.ahead, meter)
+        told_qp = ToldQp(model.manifest, config.qp)
+        pipeline = Pipeline(source, choice.engine, sink, model.manifest.radius, config.ahead, meter, told_qp.of)
         summary = _summary(config, model, choice, sink, output)
         on_start(summary)
         _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
+        summary.qp = told_qp.found
+        summary.notes += [told_qp.note] if told_qp.note else []
         if meter:
             summary.gains_network = meter.gains
     if config.reference and not summary.is_interrupted and summary.frames_out:

@@ -39,7 +39,11 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
         help="auto, fp32, bf16 or fp16 [%(default)s]; int8 needs a calibrated file",
     )
     parser.add_argument(
-        "--qp", type=qp_or_auto, default=default.qp, help="QP of the input, to choose the network by [auto]"
+        "--qp",
+        type=qp_or_auto,
+        default=default.qp,
+        help="QP that the input was coded at: chooses among a network's files, and is told to a network that takes one "
+        "[auto: what the bitstream of H.264, HEVC or VP9 says, for the choice its first frames, then frame by frame]",
     )
     parser.add_argument("--encoder", default=default.encoder, help="[libx264; more than 8 bit: libx265]")
     rate = parser.add_mutually_exclusive_group()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.packet import Packet
@@ -10,10 +11,18 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from cvqe.errors import InputError
+from runtime.coded_qp import coded_qp
 from runtime.frame_qp import EXPORT_QP
 from runtime.input_file import open_container
 
 log = logging.getLogger(__name__)
+
+
+class Decoded(NamedTuple):
+    """A picture, and the quantiser it was coded at; None where that is unknown."""
+
+    picture: av.VideoFrame
+    qp: float | None
 
 
 class TolerantDecoder:
@@ -28,17 +37,19 @@ class TolerantDecoder:
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(EXPORT_QP)
         self.n_damaged = 0
+        self._qps = coded_qp(stream)
         self._path = path
         self._stream = stream
         self._n_packets = 0  # packets that should have given a picture and haven't yet
         self._last_pts: int | None = None
 
-    def decode(self, packet: "Packet[Stream]") -> Iterator[av.VideoFrame]:
+    def decode(self, packet: "Packet[Stream]") -> Iterator[Decoded]:
         """Yield the pictures that this packet completes; often none, or those of earlier packets."""
         self._n_packets += not packet.is_discard
+        self._qps.see(packet)
         yield from self._received(packet)
 
-    def flush(self) -> Iterator[av.VideoFrame]:
+    def flush(self) -> Iterator[Decoded]:
         """Yield the pictures still inside the decoder, once, after the last packet."""
         n_damaged, shown = self.n_damaged, self._last_pts
         yield from self._received(None)
@@ -49,7 +60,7 @@ class TolerantDecoder:
                 return
             self.n_damaged = max(self.n_damaged, n_damaged + n_hidden)
 
-    def _received(self, packet: "Packet[Stream] | None") -> Iterator[av.VideoFrame]:
+    def _received(self, packet: "Packet[Stream] | None") -> Iterator[Decoded]:
         try:
             pictures = self._stream.codec_context.decode(packet)
         except av.FFmpegError as error:
@@ -60,14 +71,15 @@ class TolerantDecoder:
         for picture in pictures:
             self.n_damaged += picture.is_corrupt
             self._n_packets -= 1
-            yield self._noted(picture)
+            yield self._noted(Decoded(picture, self._qps.take(picture)))
 
-    def _noted(self, picture: av.VideoFrame) -> av.VideoFrame:
+    def _noted(self, decoded: Decoded) -> Decoded:
+        picture = decoded.picture
         if picture.pts is not None and _is_later(picture.pts, self._last_pts):
             self._last_pts = picture.pts
-        return picture
+        return decoded
 
-    def _rescued(self, shown: int | None) -> Generator[av.VideoFrame, None, int]:
+    def _rescued(self, shown: int | None) -> Generator[Decoded, None, int]:
         """Decode the end again without frame threads; return how many packets failed that are later than `shown`.
 
         An error among the last packets hides the pictures after it: PyAV can't ask a decoder twice for what is left.
@@ -80,16 +92,19 @@ class TolerantDecoder:
             if self._last_pts is not None:
                 container.seek(self._last_pts, stream=stream)
             for packet in container.demux(stream):
+                is_hidden = packet.pts is not None and _is_later(packet.pts, shown)
                 try:
+                    self._qps.see(packet)
                     yield from self._missing(packet.decode())
                 except av.FFmpegError:
-                    n_failed += packet.pts is not None and _is_later(packet.pts, shown)
+                    n_failed += is_hidden
         return n_failed
 
-    def _missing(self, pictures: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    def _missing(self, pictures: list[av.VideoFrame]) -> Iterator[Decoded]:
         for picture in pictures:
+            decoded = Decoded(picture, self._qps.take(picture))
             if picture.pts is not None and _is_later(picture.pts, self._last_pts):
-                yield self._noted(picture)
+                yield self._noted(decoded)
 
 
 def _is_later(pts: int, other: int | None) -> bool:

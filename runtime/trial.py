@@ -32,7 +32,8 @@ def try_engine(network: str = StreamConfig.model) -> Trial:
     model = find_model(network)
     request = EngineRequest(model, SIDE, SIDE, precision=StreamConfig.precision)
     choice = open_engine(request, StreamConfig.backend)
-    enhanced = choice.engine.enhance(np.zeros((model.manifest.window_frames, SIDE, SIDE), np.uint8))
+    black = np.zeros((model.manifest.window_frames, SIDE, SIDE), np.uint8)
+    enhanced = choice.engine.enhance(black, model.manifest.middle_qp if model.manifest.takes_qp else None)
     if not enhanced.is_finite:
         raise ModelError(f"{choice.engine.backend} turns a black frame into NaN with {model.path}.")
     return Trial(str(model.path), choice.engine.backend, choice.engine.precision, choice.engine.device, choice.reason)

@@ -10,9 +10,9 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from cvqe.frame import Frame
 from cvqe.pixel_format import bit_depth
 from runtime.color_tags import ColorTags, chroma_location, color_tags
-from runtime.frame_qp import frame_qp
 from runtime.hdr10 import Hdr10, hdr10
 from runtime.pts_repair import USUAL_TIME_BASE, average_rate
 from runtime.side_data import side_data
@@ -30,7 +30,7 @@ class VideoInfo:
         time_base: unit of pts, kept in the output.
         average_rate: frames per second; a guess where the file says nothing.
         n_frames_claimed, duration_s: what the container says, often wrong; None where it says nothing.
-        qp: median of the first frames' mean luma QP; None for all codecs but H.264, whose decoder alone tells.
+        qp: median of the first frames' luma QP (coded_qp.py), None where the bitstream doesn't tell.
         rotation_deg: counter-clockwise, for showing; display_matrix is the whole truth, flips included.
     """
 
@@ -63,10 +63,10 @@ class VideoInfo:
 
 
 def video_info(
-    container: InputContainer, stream: VideoStream, pictures: Sequence[av.VideoFrame], decoded_format: str
+    container: InputContainer, stream: VideoStream, frames: Sequence[Frame], decoded_format: str
 ) -> VideoInfo:
-    """Describe a stream by its container and its first pictures, already in their enhanceable format."""
-    context, picture = stream.codec_context, pictures[0]
+    """Describe a stream by its container and its first frames, already in their enhanceable format."""
+    context, picture = stream.codec_context, frames[0].picture
     return VideoInfo(
         width=picture.width,
         height=picture.height,
@@ -84,8 +84,8 @@ def video_info(
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation_deg=picture.rotation,
         display_matrix=_display_matrix(picture),
-        is_interlaced=context.field_order > _PROGRESSIVE or any(each.interlaced_frame for each in pictures),
-        qp=_median_qp(pictures) if context.codec.canonical_name == "h264" else None,
+        is_interlaced=context.field_order > _PROGRESSIVE or any(each.picture.interlaced_frame for each in frames),
+        qp=_median_qp(frames),
         hdr10=hdr10(picture),
         n_other_streams=len(container.streams) - 1,
         dynamic_hdr=_dynamic_hdr(picture),
@@ -103,9 +103,9 @@ def _display_matrix(picture: av.VideoFrame) -> tuple[int, ...] | None:
     return None if data is None else struct.unpack("=9i", data)
 
 
-def _median_qp(pictures: Sequence[av.VideoFrame]) -> float | None:
+def _median_qp(frames: Sequence[Frame]) -> float | None:
     """Take the middle one, for the first picture of a video is coded finer than those after it."""
-    qps = [qp for qp in map(frame_qp, pictures) if qp is not None]
+    qps = [frame.qp for frame in frames if frame.qp is not None]
     return median(qps) if qps else None
 
 

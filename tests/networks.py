@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cvqe.models import create
+from cvqe.models import create, takes_qp
 from export.exporter import ExportConfig, export
 
 RESIDUAL_STD = 0.02  # of the last layer's weights: the picture changes by a few levels, as trained networks change it
+QPS = (32, 37)  # what its checkpoint says it was trained on
 
 
 def made_up_network(name: str, **options: Any) -> nn.Module:
-    """Return a network whose every layer matters: offsets reach some pixels, no bias is zero."""
+    """Return a network whose every layer matters: offsets reach some pixels, a QP is heeded, no bias is zero."""
     torch.manual_seed(0)
     network = create(name, **options).eval()
     with torch.no_grad():
@@ -22,14 +23,22 @@ def made_up_network(name: str, **options: Any) -> nn.Module:
                 nn.init.normal_(parameter, std=0.02)
             if "offset_mask.weight" in parameter_name:
                 nn.init.normal_(parameter, std=0.2)
+            if parameter_name in ("condition.shift.weight", "condition.strength.weight"):
+                nn.init.normal_(parameter, std=0.2)
             if parameter_name in ("tail.weight", "qenet.out_conv.weight"):
                 nn.init.normal_(parameter, std=RESIDUAL_STD)
     return network
 
 
+def example_inputs(network: nn.Module, height: int, width: int, n: int = 1) -> tuple[Tensor, ...]:
+    """Return what the network is called with: random windows [N, 2R+1, H, W], and QPs [N] where it takes one."""
+    windows = torch.rand(n, 2 * int(network.radius) + 1, height, width)
+    return (windows, torch.linspace(*map(float, QPS), n)) if takes_qp(network) else (windows,)
+
+
 def save_checkpoint(network: nn.Module, name: str, path: Path, **options: Any) -> Path:
     """Write a checkpoint as training/train.py does."""
-    torch.save({"network": name, "options": options, "qp": [32, 37], "state_dict": network.state_dict()}, path)
+    torch.save({"network": name, "options": options, "qp": list(QPS), "state_dict": network.state_dict()}, path)
     return path
 
 

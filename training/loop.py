@@ -1,112 +1,152 @@
-"""The training loop: windows in, a network and its moving average out."""
+"""The training loop: batches in, a network and the moving average of its weights out."""
 
+import contextlib
 import copy
-import csv
-import time
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from training.patches import PatchSampler
+from cvqe.errors import CvqeError
+from training.batches import Batch, Prefetcher, Source
+from training.processes import Place
+from training.progress import Progress
+from training.recipe import Recipe, ScheduleRecipe, recipe_as_mapping
+from training.run_state import Files, save
+from training.supervision import Supervised, Terms
+from training.validation import Validation
 
-LOG_MSE_FLOOR = 1e-6  # 60 dB: a patch that is coded almost without loss
-CHARBONNIER_EPSILON = 1e-3  # Lai et al., TPAMI 2019: rounds the tip of the L1 loss
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to learn."""
-
-    steps: int = 38_000
-    batch: int = 16
-    rate: float = 1.5e-3
-    warm_up: int = 500
-    ema: float = 0.999
-    gradient_norm: float = 0.2
-    loss: str = "charbonnier"
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def charbonnier(enhanced: Tensor, pristine: Tensor) -> Tensor:
-    """Return mean sqrt(d^2 + eps^2) of two images in [0, 1] (Lai et al., TPAMI 2019, eq. 3)."""
-    return torch.sqrt((enhanced - pristine) ** 2 + CHARBONNIER_EPSILON**2).mean()
-
-
-def log_mse(enhanced: Tensor, pristine: Tensor) -> Tensor:
-    """Return the mean over patches of log10 of their squared error: in tens of dB, what the tables count.
-
-    Every patch weighs the same, so finely coded ones, whose errors are small, are not smoothed for the coarse ones'
-    sake.
-    """
-    return torch.log10(((enhanced - pristine) ** 2).mean((1, 2, 3)) + LOG_MSE_FLOOR).mean()
-
-
-LOSSES = {"charbonnier": charbonnier, "log-mse": log_mse}
-
-
-def rate_at(step: int, schedule: Schedule) -> float:
-    """Return the factor on the learning rate: a linear start, then half a cosine down to zero."""
+def rate_at(step: int, schedule: ScheduleRecipe) -> float:
+    """Return the factor on the learning rate at a step, counted from 0: a linear start, then down or constant."""
     if step < schedule.warm_up:
         return (step + 1) / schedule.warm_up
+    if schedule.decay == "constant":
+        return 1.0
     progress = (step - schedule.warm_up) / max(schedule.steps - schedule.warm_up, 1)
-    return float(0.5 * (1 + torch.cos(torch.tensor(progress * torch.pi))))
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
 class Trainer:
     """One network under training, and the moving average of its weights that is kept."""
 
-    def __init__(self, network: nn.Module, sampler: PatchSampler, schedule: Schedule, card: Mapping[str, Any]):
-        self.network = network.to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(network).eval()
-        self.sampler, self.schedule, self.card = sampler, schedule, dict(card)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=schedule.rate)
-        self.rates = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rate_at(step, schedule))
-
-    def step(self) -> float:
-        """Learn from one batch and return its loss."""
-        window, pristine = (
-            torch.from_numpy(part.copy()).float() / 255 for part in self.sampler.batch(self.schedule.batch)
+    def __init__(self, network: nn.Module, recipe: Recipe, place: Place, teacher: nn.Module | None = None) -> None:
+        self.recipe, self.place, self.step = recipe, place, 0
+        self.network = network.to(place.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        if teacher is not None:
+            teacher = teacher.to(place.device, memory_format=torch.channels_last).eval()
+        supervised: nn.Module = Supervised(self.network, recipe.loss, recipe.schedule.steps, recipe.run.seed, teacher)
+        # a network's tensors that one configuration leaves unused would otherwise stop the reduction
+        self.supervised = (
+            DistributedDataParallel(supervised, find_unused_parameters=True) if place.n_processes > 1 else supervised
         )
-        with torch.autocast("cpu", torch.bfloat16):
-            enhanced = self.network(window.to(memory_format=torch.channels_last))
-        loss = LOSSES[self.schedule.loss](enhanced.float(), pristine)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.schedule.rate)
+        # half precision's small gradients would vanish; elsewhere the scale is 1
+        self.scaler = torch.amp.GradScaler(place.device.type, enabled=recipe.run.precision == "fp16")
+
+    def learn(self, batch: Batch) -> Terms:
+        """Learn from one batch; returns the loss's parts.
+
+        Raises:
+            CvqeError: the loss is no longer a number.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.schedule.rate * rate_at(self.step, self.recipe.schedule)
+        with self._autocast():
+            loss, terms = self._losses(batch)
+        if not math.isfinite(float(loss.detach())):
+            raise CvqeError(
+                f"the loss is {float(loss.detach())} at step {self.step}; lower schedule.rate, or compute in float32:  "
+                "--set 'run.precision=\"fp32\"'"
+            )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.gradient_norm)
-        self.optimizer.step()
-        self.rates.step()
-        self.follow()
-        return float(loss.item())
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.schedule.gradient_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
+        self._follow()
+        return terms
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, as tensors and plain values."""
+        return {
+            "recipe": recipe_as_mapping(self.recipe),
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another trainer of the same recipe stopped."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = int(state["step"])
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return the averaged weights and what is known of them: what export and evaluation read."""
+        network, data = self.recipe.network, self.recipe.data
+        facts = {"network": network.name, "options": dict(network.options), "qp": list(data.qp), "step": self.step}
+        return {**facts, "recipe": recipe_as_mapping(self.recipe), "state_dict": self.average.state_dict()}
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Terms]:
+        loss, terms = self.supervised(self._tensors(batch), self.step)
+        return loss, terms
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        dtype = AUTOCAST.get(self.recipe.run.precision)
+        return torch.autocast(self.place.device.type, dtype) if dtype else contextlib.nullcontext()
+
+    def _tensors(self, batch: Batch) -> dict[str, Tensor]:
+        device = self.place.device
+        tensors = {name: torch.from_numpy(part).to(device).float() for name, part in vars(batch).items()}
+        for name in ("window", "pristine"):
+            tensors[name] = (tensors[name] / 255).contiguous(memory_format=torch.channels_last)
+        return tensors
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not read by mypy
-    def follow(self) -> None:
-        """Move the average a step towards the network."""
-        for kept, live in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            kept.lerp_(live, 1 - self.schedule.ema)
+    def _follow(self) -> None:
+        """Move the average towards the network: fast at first, when what it holds is only the start."""
+        decay = min(self.recipe.schedule.ema, self.step / (self.step + 10))
+        kept, live = list(self.average.parameters()), list(self.network.parameters())
+        torch._foreach_lerp_(kept, live, 1 - decay)
+        for buffer, source in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            buffer.copy_(source)
 
-    def run(self, checkpoint: Path, every: int = 1000) -> None:
-        """Train to the end of the schedule; a checkpoint and a line of the log at each interval."""
-        log = checkpoint.with_suffix(".csv")
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        start, losses = time.monotonic(), list[float]()
-        with log.open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["step", "loss", "elapsed_s"])
-            for step in range(1, self.schedule.steps + 1):
-                losses.append(self.step())
-                if step % every == 0 or step == self.schedule.steps:
-                    rows.writerow([step, f"{fmean(losses):.6f}", f"{time.monotonic() - start:.0f}"])
-                    file.flush()
-                    self.save(checkpoint, step)
-                    losses.clear()
 
-    def save(self, path: Path, step: int) -> None:
-        """Write the averaged weights and what is known of them under the final name once they are whole."""
-        unfinished = path.with_suffix(".tmp")
-        progress = {"step": step, "schedule": asdict(self.schedule)}
-        torch.save({**self.card, **progress, "state_dict": self.average.state_dict()}, unfinished)
-        unfinished.rename(path)
+def train(trainer: Trainer, source: Source, files: Files, validation: Validation | None) -> None:
+    """Train to the end of the schedule; a line, and files to go on from, at each interval."""
+    run, size = trainer.recipe.run, trainer.recipe.schedule.batch
+    with (
+        Prefetcher(source, trainer.step, trainer.place.rank, size) as batches,
+        Progress(files, trainer.recipe.schedule.steps, trainer.step, is_shown=trainer.place.is_first) as progress,
+    ):
+        while trainer.step < trainer.recipe.schedule.steps:
+            terms = trainer.learn(batches.next())
+            is_last = trainer.step == trainer.recipe.schedule.steps
+            progress.add(terms, batches.waited_s)
+            if is_due(trainer.step, run.log_every) or is_last:
+                progress.log(trainer.step, trainer.optimizer.param_groups[0]["lr"])
+            if not trainer.place.is_first:
+                continue
+            if validation and (is_due(trainer.step, run.validate_every) or is_last):
+                progress.validated(trainer.step, validation.gains(trainer.average))
+            if is_due(trainer.step, run.save_every) or is_last:
+                save(trainer.state(), files.state)
+                save(trainer.checkpoint(), files.checkpoint)
+
+
+def is_due(step: int, every: int) -> bool:
+    """Tell whether an interval ends at this step; 0 is never."""
+    return every > 0 and step % every == 0

@@ -1,87 +1,88 @@
-"""Random training windows: seven decoded frames and the pristine target, cut from clips in memory."""
+"""Random training windows: decoded frames and the same ones before coding, cut from clips in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
-from training.luma_clips import Luma, load_luma
+from training.batches import Batch
+from training.clip_pairs import ClipPair
+
+Luma = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class ClipPair:
-    """One clip before and after coding, each [T, H, W] uint8."""
+class Place:
+    """Where a patch lies in a clip, and how it is turned."""
 
-    name: str
-    qp: int
-    pristine: Luma
-    decoded: Luma
-
-    @property
-    def n_pixels(self) -> int:
-        """Pixels in all frames: how often the clip is drawn goes by it."""
-        return int(self.pristine.size)
+    pair: ClipPair
+    t: int
+    y: int
+    x: int
+    turns: int
+    is_flipped: bool
 
 
-def load_pairs(pristine: Path, coded: Path, configuration: str, qps: Sequence[int]) -> list[ClipPair]:
-    """Read every clip of a folder with its coded versions.
+class PatchSource:
+    """Batches of windows from anywhere in the clips; a clip is drawn as often as it has pixels."""
 
-    Raises:
-        InputError: a coded version is missing, or its size or length is not that of the pristine clip.
-    """
-    pairs = []
-    for source in sorted(pristine.glob("*.mkv")):
-        luma = load_luma(source)
-        for qp in qps:
-            version = coded / f"{configuration}_qp{qp}" / source.name
-            if not version.exists():
-                raise InputError(f"{version} is missing. Make it:  python training/compress.py {pristine} --qp {qp}")
-            decoded = load_luma(version)
-            if decoded.shape != luma.shape:
+    def __init__(
+        self, pairs: list[ClipPair], radius: int, patch_px: int, weight_of_qp: Mapping[str, float], seed: int
+    ) -> None:
+        """Take clips in memory or memory-mapped.
+
+        Raises:
+            InputError: a clip is smaller than a patch.
+        """
+        for pair in pairs:
+            if min(pair.pristine.shape[1:]) < patch_px:
+                _, height, width = pair.pristine.shape
                 raise InputError(
-                    f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; make it again."
+                    f"{pair.name} is {width}x{height}, smaller than a patch of {patch_px} px. "
+                    f'Leave it out (data.exclude = ["{pair.name}"]) or learn from smaller patches (data.patch_px).'
                 )
-            pairs.append(ClipPair(source.stem, qp, luma, decoded))
-    if not pairs:
-        raise InputError(f"{pristine} holds no .mkv clip to train on.")
-    return pairs
-
-
-class PatchSampler:
-    """Draw batches of windows; the same seed draws the same batches."""
-
-    def __init__(self, pairs: list[ClipPair], radius: int, patch_px: int, weight_of_qp: dict[int, float], seed: int):
-        self.pairs, self.radius, self.patch_px = pairs, radius, patch_px
-        weights = np.array([pair.n_pixels * weight_of_qp.get(pair.qp, 1.0) for pair in pairs], np.float64)
+        self.pairs, self.radius, self.patch_px, self.seed = pairs, radius, patch_px, seed
+        weights = np.array([pair.pristine.size * weight_of_qp.get(str(pair.qp), 1.0) for pair in pairs], np.float64)
         self.probabilities = weights / weights.sum()
-        self.random = np.random.default_rng(seed)
 
-    def batch(self, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return windows [N, 2R+1, P, P] and pristine targets [N, 1, P, P], both uint8."""
-        drawn = [self.draw() for _ in range(size)]
-        return np.stack([window for window, _ in drawn]), np.stack([target for _, target in drawn])
+    def batch(self, step: int, rank: int, size: int) -> Batch:
+        """Draw windows [N, 2R+1, P, P], decoded and pristine; each step's draws depend on (seed, rank, step) alone."""
+        random = np.random.default_rng((self.seed, rank, step))
+        places = [self._place(random) for _ in range(size)]
+        cut = [self._cut(place) for place in places]
+        return Batch(
+            window=np.stack([decoded for decoded, _ in cut]),
+            pristine=np.stack([pristine for _, pristine in cut]),
+            frame_mse=np.array([place.pair.frame_mse[place.t] for place in places], np.float32),
+            qp=np.array([place.pair.qp for place in places], np.float32),
+        )
 
-    def draw(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Cut one window anywhere in space and time, in one of the eight orientations."""
-        pair = self.pairs[self.random.choice(len(self.pairs), p=self.probabilities)]
+    def _place(self, random: np.random.Generator) -> Place:
+        pair = self.pairs[random.choice(len(self.pairs), p=self.probabilities)]
         n_frames, height, width = pair.pristine.shape
-        t = int(self.random.integers(n_frames))
-        y = int(self.random.integers(height - self.patch_px + 1))
-        x = int(self.random.integers(width - self.patch_px + 1))
-        frames = np.clip(np.arange(t - self.radius, t + self.radius + 1), 0, n_frames - 1)
-        area = (slice(y, y + self.patch_px), slice(x, x + self.patch_px))
-        window, target = pair.decoded[(frames, *area)], pair.pristine[(slice(t, t + 1), *area)]
-        return self.orient(window, target)
+        return Place(
+            pair,
+            t=int(random.integers(n_frames)),
+            y=int(random.integers(height - self.patch_px + 1)),
+            x=int(random.integers(width - self.patch_px + 1)),
+            turns=int(random.integers(4)),
+            is_flipped=bool(random.integers(2)),
+        )
 
-    def orient(
-        self, window: NDArray[np.uint8], target: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Flip and turn both alike; time is never reversed, a low-delay coder looks back only."""
-        turns, is_flipped = int(self.random.integers(4)), bool(self.random.integers(2))
-        pair = [np.rot90(part, turns, axes=(1, 2)) for part in (window, target)]
-        if is_flipped:
-            pair = [part[:, :, ::-1] for part in pair]
-        return pair[0], pair[1]
+    def _cut(self, place: Place) -> tuple[Luma, ...]:
+        frames = window_frames(place.t, self.radius, len(place.pair.pristine))
+        area = (slice(place.y, place.y + self.patch_px), slice(place.x, place.x + self.patch_px))
+        return tuple(orient(clip[(frames, *area)], place) for clip in (place.pair.decoded, place.pair.pristine))
+
+
+def window_frames(t: int, radius: int, n_frames: int) -> NDArray[np.intp]:
+    """Return the frame numbers around t, [2R+1]; before the first and after the last, time stands still."""
+    return np.clip(np.arange(t - radius, t + radius + 1), 0, n_frames - 1)
+
+
+def orient(frames: Luma, place: Place) -> Luma:
+    """Turn and flip [T, P, P]; time is never reversed, a low-delay coder looks back only."""
+    turned = np.rot90(frames, place.turns, axes=(1, 2))
+    return turned[:, :, ::-1] if place.is_flipped else turned

@@ -6,22 +6,16 @@ The op is opaque: the exporter writes one standard DeformConv node for it, `torc
 `plugins` registers a CUDA kernel. What is here runs on every device torch has, in strips that bound the memory.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cvqe.errors import ShapeError
-
-# 16 MB of coordinates and samples; strips of 2**16 took up to 5 times as long, of 2**24 a tenth longer
-STRIP_FLOATS = 2**22
-# in units of the half picture: past it every corner is outside at any size, and a pixel number still fits an integer
-FAR_OUTSIDE = 4.0
-BILINEAR, ZEROS = 0, 0  # grid_sampler's enums
+from cvqe.layers.sampling import samples_at, samples_backward, sampling_grid, strips
 
 
-def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     """Sample every kernel tap where the network asks, then convolve with stride 1 and "same" padding.
 
         y(p) = b + sum_k  w_k * x(p + p_k + d_k) * m_k        DCNv2, Zhu et al., CVPR 2019, eq. (1)
@@ -34,7 +28,7 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
         x: features, [N, C, H, W], any float type.
         offset: d_k in pixels as (dy, dx) pairs, [N, 2*G*K, H, W]; K = kh*kw taps, G groups of C / G channels. However
             far, it reads 0 outside the picture; NaN makes that pixel of y NaN on the CPU.
-        mask: m_k, usually in [0, 1] with the sigmoid already applied, [N, G*K, H, W].
+        mask: m_k, usually in [0, 1] with the sigmoid already applied, [N, G*K, H, W]; None is 1 everywhere.
         weight: [C_out, C, kh, kw], odd sizes.
         bias: [C_out].
 
@@ -63,15 +57,17 @@ class DeformConv2d(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        """Convolve x [N, C, H, W] at the offsets [N, 2*G*K, H, W], modulated by mask [N, G*K, H, W]."""
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor | None) -> Tensor:
+        """Convolve x [N, C, H, W] at the offsets [N, 2*G*K, H, W], modulated by mask [N, G*K, H, W] if there is one."""
         return deform_conv2d(x, offset, mask, self.weight, self.bias)
 
 
-def offset_groups(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> int:
-    """Return G, the number of offset groups; raise ShapeError where the five shapes do not fit together."""
-    shapes = f"x {list(x.shape)}, offset {list(offset.shape)}, mask {list(mask.shape)}, weight {list(weight.shape)}"
-    if not all(tensor.ndim == 4 for tensor in (x, offset, mask, weight)):
+def offset_groups(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> int:
+    """Return G, the number of offset groups; raise ShapeError where the shapes do not fit together."""
+    tensors = {"x": x, "offset": offset, "mask": mask, "weight": weight}
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    shapes = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in given.items())
+    if not all(tensor.ndim == 4 for tensor in given.values()):
         raise ShapeError(f"deform_conv2d needs four dimensions everywhere, got {shapes}.")
     c_out, channels, kernel_height, kernel_width = weight.shape
     if kernel_height % 2 == 0 or kernel_width % 2 == 0:
@@ -88,128 +84,82 @@ def offset_groups(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias:
             f"offset has {offset.shape[1]} channels; a {kernel_height}x{kernel_width} kernel needs G * {2 * n_taps}, "
             f"where G divides the {channels} channels of x."
         )
-    if mask.shape[1] != groups * n_taps:
+    if mask is not None and mask.shape[1] != groups * n_taps:
         raise ShapeError(
             f"offset and mask disagree: {offset.shape[1]} offset channels are {groups} groups of {n_taps} taps, "
             f"which needs {groups * n_taps} mask channels, got {mask.shape[1]}."
         )
     n_height_width = [x.shape[0], *x.shape[2:]]
-    if any([tensor.shape[0], *tensor.shape[2:]] != n_height_width for tensor in (offset, mask)):
+    like_x = [tensor for tensor in (offset, mask) if tensor is not None]
+    if any([tensor.shape[0], *tensor.shape[2:]] != n_height_width for tensor in like_x):
         raise ShapeError(f"x, offset and mask need the same N, H and W, got {shapes}.")
     return groups
 
 
-def _forward(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _forward(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     groups = offset_groups(x, offset, mask, weight, bias)
     dtype = torch.promote_types(x.dtype, torch.float32)
     pictures, taps, start = x.to(dtype), weight.to(dtype).flatten(1), bias.to(dtype)[:, None]
     y = _forward_fake(x, offset, mask, weight, bias)
     with torch.autocast(x.device.type, enabled=False):
-        for n, rows in _strips(x, offset, weight):
-            grid = _grid(offset[n, :, rows], rows.start, x.shape, weight.shape, groups, dtype)
-            columns = _samples(pictures[n], grid).mul_(_per_group(mask[n, :, rows], groups))
+        for n, rows in strips(offset, taps.shape[1]):
+            grid = _grid(offset[n, :, rows], rows.start, x, weight, dtype)
+            columns = samples_at(pictures[n], grid)
+            if mask is not None:
+                columns.mul_(_per_group(mask[n, :, rows], groups))
             y_strip = y[n, :, rows]
             product = torch.baddbmm(start, taps.expand(len(y_strip), -1, -1), _columns(columns))
             y_strip.copy_(product.view(y_strip.shape))
     return y
 
 
-def _forward_fake(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _forward_fake(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     offset_groups(x, offset, mask, weight, bias)
     return x.new_empty((x.shape[0], weight.shape[0], x.shape[2], x.shape[3]))
 
 
 def _backward(
-    grad_y: Tensor, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, needs_grad_x: bool
+    grad_y: Tensor, x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, needs_grad_x: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    groups = mask.shape[1] // weight[0, 0].numel()
+    groups = offset.shape[1] // (2 * weight[0, 0].numel())
     dtype = torch.promote_types(x.dtype, torch.float32)
     pictures, taps = x.to(dtype), weight.to(dtype).flatten(1)
     grad_pictures = x.new_zeros(x.shape if needs_grad_x else 0, dtype=dtype)
     grad_taps = torch.zeros_like(taps)
-    grad_offset, grad_mask = offset.new_empty(offset.shape), mask.new_empty(mask.shape)
+    grad_offset, grad_mask = offset.new_empty(offset.shape), _empty_grad_mask(offset, mask)
     with torch.autocast(x.device.type, enabled=False):
-        for n, rows in _strips(x, offset, weight):
+        for n, rows in strips(offset, taps.shape[1]):
             # sampled again: kept from the forward pass, the samples would be the largest tensor of a network
-            grid = _grid(offset[n, :, rows], rows.start, x.shape, weight.shape, groups, dtype)
-            samples = _samples(pictures[n], grid)
-            m = _per_group(mask[n, :, rows], groups)
+            grid = _grid(offset[n, :, rows], rows.start, x, weight, dtype)
+            samples = samples_at(pictures[n], grid)
             grad_y_strip = grad_y[n, :, rows].to(dtype).flatten(2)
             grad_columns = (taps.t() @ grad_y_strip).view(samples.shape)
-            _per_group(grad_mask[n, :, rows], groups).copy_((grad_columns * samples).sum(2, keepdim=True))
-            grad_taps += (grad_y_strip @ _columns(samples.mul_(m)).mT).sum(0)
-            grad_strip, grad_grid = _samples_backward(grad_columns.mul_(m), pictures[n], grid, needs_grad_x)
-            grad_dy_dx = grad_offset[n, :, rows].unflatten(1, (groups, -1, 2))
-            torch.mul(grad_grid[..., 0], 2 / x.shape[3], out=grad_dy_dx[:, :, :, 1])
-            torch.mul(grad_grid[..., 1], 2 / x.shape[2], out=grad_dy_dx[:, :, :, 0])
-            if needs_grad_x:
+            if mask is not None:
+                _per_group(grad_mask[n, :, rows], groups).copy_((grad_columns * samples).sum(2, keepdim=True))
+                for factors in (samples, grad_columns):
+                    factors.mul_(_per_group(mask[n, :, rows], groups))
+            grad_taps += (grad_y_strip @ _columns(samples).mT).sum(0)
+            grad_strip = samples_backward(grad_columns, pictures[n], grid, grad_offset[n, :, rows], needs_grad_x)
+            if grad_strip is not None:
                 grad_pictures[n] += grad_strip
     return grad_pictures.to(x.dtype), grad_offset, grad_mask, grad_taps.view(weight.shape).to(weight.dtype)
 
 
 def _backward_fake(
-    grad_y: Tensor, x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, needs_grad_x: bool
+    grad_y: Tensor, x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, needs_grad_x: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     grad_x = x.new_empty(x.shape if needs_grad_x else 0)
-    return grad_x, offset.new_empty(offset.shape), mask.new_empty(mask.shape), weight.new_empty(weight.shape)
+    return grad_x, offset.new_empty(offset.shape), _empty_grad_mask(offset, mask), weight.new_empty(weight.shape)
 
 
-def _strips(x: Tensor, offset: Tensor, weight: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Cut the batch into runs of samples, or a large sample into runs of rows; yields both as slices."""
-    n_samples, channels, height, width = x.shape
-    floats_per_row = width * (offset.shape[1] + channels * weight[0, 0].numel())
-    n_step = max(1, STRIP_FLOATS // (floats_per_row * height))
-    row_step = min(height, max(1, STRIP_FLOATS // floats_per_row))
-    for first in range(0, n_samples, n_step):
-        for top in range(0, height, row_step):
-            yield slice(first, first + n_step), slice(top, top + row_step)
+def _empty_grad_mask(offset: Tensor, mask: Tensor | None) -> Tensor:
+    # an operator can't return None in a tuple of tensors
+    return offset.new_empty(0) if mask is None else mask.new_empty(mask.shape)
 
 
-def _grid(
-    offset: Tensor, top: int, x_shape: torch.Size, weight_shape: torch.Size, groups: int, dtype: torch.dtype
-) -> Tensor:
-    """Return where the rows from top on are sampled, [n, G, 2, K, rows, W]: x and y, the picture's edges at -1 and 1.
-
-    Edges, not the centres of the outer pixels: there the scale 2 / (W - 1) is infinite for a picture of one column.
-    """
-    (height, width), (kernel_height, kernel_width) = x_shape[2:], weight_shape[2:]
-    n, _, rows, _ = offset.shape
-    dy_dx = offset.unflatten(1, (groups, -1, 2))
-    index = torch.arange(max(height, width, kernel_height, kernel_width), device=offset.device)
-    # whole numbers up to the one division, so that a pixel's own place is rounded once
-    y = 2 * (index[:kernel_height, None] - kernel_height // 2 + index[top : top + rows]) + 1 - height
-    x = 2 * (index[:kernel_width, None] - kernel_width // 2 + index[:width]) + 1 - width
-    y = (y.to(dtype) / height).repeat_interleave(kernel_width, 0)[:, :, None]  # [K, rows, 1]
-    x = (x.to(dtype) / width).repeat(kernel_height, 1)[:, None]  # [K, 1, W]
-    grid = torch.empty((n, groups, 2, len(y), rows, width), dtype=dtype, device=offset.device)
-    torch.add(x, dy_dx[:, :, :, 1], alpha=2 / width, out=grid[:, :, 0])
-    torch.add(y, dy_dx[:, :, :, 0], alpha=2 / height, out=grid[:, :, 1])
-    return grid.clamp_(-FAR_OUTSIDE, FAR_OUTSIDE)
-
-
-def _samples(pictures: Tensor, grid: Tensor) -> Tensor:
-    """Read the pictures [n, C, H, W] between their pixels; returns [n, G, C/G, K, rows, W]."""
-    n, groups, _, n_taps, rows, width = grid.shape
-    samples: Tensor = torch.ops.aten.grid_sampler_2d(*_as_batch(pictures, grid), BILINEAR, ZEROS, False)
-    return samples.reshape(n, groups, -1, n_taps, rows, width)
-
-
-def _samples_backward(
-    grad: Tensor, pictures: Tensor, grid: Tensor, needs_pictures: bool
-) -> tuple[Tensor | None, Tensor]:
-    """Return the gradients of the pictures [n, C, H, W], or None, and of the grid [n, G, K, rows, W, 2]."""
-    n, groups, _, n_taps, rows, width = grid.shape
-    grad_pictures, grad_grid = torch.ops.aten.grid_sampler_2d_backward(
-        grad.flatten(3, 4).flatten(0, 1), *_as_batch(pictures, grid), BILINEAR, ZEROS, False, [needs_pictures, True]
-    )
-    grad_grid = grad_grid.reshape(n, groups, n_taps, rows, width, 2)
-    return grad_pictures.reshape(pictures.shape) if needs_pictures else None, grad_grid
-
-
-def _as_batch(pictures: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
-    # grid_sampler also reads a grid whose x and y are planes, so nothing is interleaved here
-    places = grid.flatten(3, 4).flatten(0, 1).permute(0, 2, 3, 1)  # [n*G, K*rows, W, 2]
-    return pictures.reshape(len(places), -1, *pictures.shape[2:]), places
+def _grid(offset: Tensor, top: int, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    (height, width), (kernel_height, kernel_width) = x.shape[2:], weight.shape[2:]
+    return sampling_grid(offset, top, (height, width), (kernel_height, kernel_width), dtype)
 
 
 def _per_group(mask: Tensor, groups: int) -> Tensor:
@@ -220,15 +170,19 @@ def _columns(samples: Tensor) -> Tensor:
     return samples.flatten(1, 3).flatten(2)  # [n, C*K, rows*W]
 
 
-def _save_for_backward(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+def _save_for_backward(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
 def _gradients(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
     x, offset, mask, weight, bias = ctx.saved_tensors
     needs_grad_x = ctx.needs_input_grad[0]
-    grad_x, *others = torch.ops.cvqe.deform_conv2d_backward(grad_y, x, offset, mask, weight, needs_grad_x)
-    return grad_x if needs_grad_x else None, *others, grad_y.sum((0, 2, 3), dtype=bias.dtype)
+    grad_x, grad_offset, grad_mask, grad_weight = torch.ops.cvqe.deform_conv2d_backward(
+        grad_y, x, offset, mask, weight, needs_grad_x
+    )
+    grad_bias = grad_y.sum((0, 2, 3), dtype=bias.dtype)
+    x_given, mask_given = grad_x if needs_grad_x else None, None if mask is None else grad_mask
+    return x_given, grad_offset, mask_given, grad_weight, grad_bias
 
 
 _op = torch.library.custom_op("cvqe::deform_conv2d", _forward, mutates_args=())

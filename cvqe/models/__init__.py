@@ -23,7 +23,8 @@ def create(name: str, **options: object) -> "nn.Module":
     """Build a network with fresh weights.
 
     Every network has a `radius`; it takes a window [N, 2*radius + 1, H, W] in [0, 1] and returns the enhanced target
-    [N, 1, H, W]: the target plus `residual(window)`, summed in float32.
+    [N, 1, H, W]: the target plus `residual(window)`, summed in float32. One that `takes_qp` is told the target's
+    quantiser too, float [N] on the scale of HEVC and H.264 (0 to 51): `network(window, qp)`, `residual(window, qp)`.
 
     Args:
         name: one of `names()`.
@@ -37,3 +38,8 @@ def create(name: str, **options: object) -> "nn.Module":
     module, factory = FACTORIES[name].split(":")
     network: nn.Module = getattr(import_module(module), factory)(**options)
     return network
+
+
+def takes_qp(network: "nn.Module") -> bool:
+    """Tell whether a network is called with the quantiser of its target as a second input."""
+    return bool(getattr(network, "takes_qp", False))

@@ -9,6 +9,7 @@ Parameters carry the names of the public checkpoints, so those load as they are.
 """
 
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,13 @@ DISTANCES = (1, 2, 3)  # a group is the target and its two neighbors at one of t
 GROUP_FRAMES = 3
 SLOPE = 0.1
 CONTEXT_SLOPE = 0.2
+
+
+class Sight(NamedTuple):
+    """What the network returns and where it looked, for the losses of a training."""
+
+    enhanced: Tensor  # [N, 1, H, W] in [0, 1], not clamped
+    offset_masks: list[Tensor]  # [N, 9*K*K, H, W]: offsets of frame 0, 1, 2 as (dy, dx) for each tap, then the logits
 
 
 class TGAFNet(nn.Module):
@@ -51,24 +59,48 @@ class TGAFNet(nn.Module):
 
     def residual(self, window: Tensor) -> Tensor:
         """Return what is to be added to the target, [N, 1, H, W], at any size from 2x2."""
-        near, middle, far = self.align(window)
-        fused = self.fuse_pair(self.fuse_pair(near, middle), self.fuse_pair(middle, far))  # eq. (7) to (9)
+        groups = frame_groups(window)
+        return self.enhance(self.align(groups, self.search(groups)))
+
+    def sight(self, window: Tensor) -> Sight:
+        """Enhance, and tell where each group was sampled: what a training supervises besides the picture."""
+        groups = frame_groups(window)
+        offset_masks = self.search(groups)
+        residual = self.enhance(self.align(groups, offset_masks))
+        return Sight(window[:, RADIUS : RADIUS + 1].float() + residual.float(), offset_masks)
+
+    def search(self, groups: list[Tensor]) -> list[Tensor]:
+        """Return each group's offsets and mask logits, [N, 9*K*K, H, W] for K = 1, 3, 5: eq. (5)."""
+        # the groups share the U-Net's weights: as one batch it is one third of the layers to launch
+        features = self.Unet(self.inputconv(torch.cat(groups))).chunk(len(DISTANCES))
+        return [block.offset_mask(motion) for block, motion in zip(self.deform_blocks(), features, strict=True)]
+
+    def align(self, groups: list[Tensor], offset_masks: list[Tensor]) -> list[Tensor]:
+        """Return each group's features, aligned to the target, near to far: eq. (6)."""
+        parts = zip(groups, offset_masks, self.deform_blocks(), strict=True)
+        return [deform(frames, offset_mask, block.deform_conv) for frames, offset_mask, block in parts]
+
+    def enhance(self, aligned: list[Tensor]) -> Tensor:
+        """Fuse the groups' features and return what the target lacks: eq. (7) to (10), then (3)."""
+        near, middle, far = aligned
+        fused = self.fuse_pair(self.fuse_pair(near, middle), self.fuse_pair(middle, far))
         enhanced: Tensor = self.qenet(self.wpnet(self.RCAB(fused)))
         return enhanced
 
-    def align(self, window: Tensor) -> list[Tensor]:
-        """Return each group's features, aligned to the target, near to far: eq. (5) and (6)."""
-        # one strided slice each, which every backend has; a list of places would be exported as gathers
-        groups = [window[:, RADIUS - d : RADIUS + d + 1 : d] for d in DISTANCES]
-        # the groups share the U-Net's weights: as one batch it is one third of the layers to launch
-        features = self.Unet(self.inputconv(torch.cat(groups))).chunk(len(DISTANCES))
-        blocks = (self.deform_block_1, self.deform_block_3, self.deform_block_5)
-        return [block(motion, frames) for block, motion, frames in zip(blocks, features, groups, strict=True)]
+    def deform_blocks(self) -> tuple[DeformBlock, ...]:
+        """Return the groups' blocks, near to far."""
+        return self.deform_block_1, self.deform_block_3, self.deform_block_5
 
     def fuse_pair(self, a: Tensor, b: Tensor) -> Tensor:
         """Fuse two groups' features [N, C, H, W] into one; the same weights at all three places."""
         fused: Tensor = self.fuse(torch.cat((a, b), 1))
         return fused
+
+
+def frame_groups(window: Tensor) -> list[Tensor]:
+    """Return the target with its two neighbors at each distance, near to far, [N, 3, H, W] each."""
+    # one strided slice each, which every backend has; a list of places would be exported as gathers
+    return [window[:, RADIUS - d : RADIUS + d + 1 : d] for d in DISTANCES]
 
 
 class InterGroupAlignment(nn.Module):

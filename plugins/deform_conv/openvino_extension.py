@@ -5,6 +5,7 @@
     model = core.read_model("network.onnx")
 
     x, offset, mask -> to bfloat16 -> channels last -> SampleTaps -> channels first -> 1x1 convolution -> + bias
+    few planes, one tap each:                          WarpPlanes -> nothing more, where the weights are the identity
 
 Changing type and layout costs nothing there: OpenVINO's own convolutions work in bfloat16 and channels last. Where this
 path can't go (no llvmlite, fewer offset groups than channels) OpenVINO's built-in operation goes, and the log says so.
@@ -15,17 +16,30 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import openvino.opset13 as ops
 from openvino.frontend import ConversionExtension
 
 from cvqe.errors import ShapeError
 from plugins.deform_conv.openvino_op import SampleTaps
+from plugins.deform_conv.openvino_source import (
+    arrives_in_planes,
+    cells_source,
+    channels_of,
+    channels_source,
+    constant,
+    range_source,
+)
+from plugins.deform_conv.openvino_warp import WarpPlanes
 from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler, allowed_cpus, check_compiler, shared_sampler
+from plugins.deform_conv.warper import Channels, Warp
 
 Precision = Literal["f32", "bf16"]
 
 LOG = logging.getLogger(__name__)
 CHANNELS_LAST, CHANNELS_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
+# with 1 plane WarpPlanes takes a quarter of SampleTaps' time, with 8 planes three quarters
+MAX_PLANES = 8
 
 
 def extensions(precision: Precision = "f32", n_threads: int | None = None) -> list[Any]:
@@ -108,14 +122,32 @@ class DeformConv:
                 f"DeformConv needs x and offset [N, C, H, W] and a weight of known size, got {x}, {weight}."
             )
         n_taps = weight[2].get_length() * weight[3].get_length() * self.offset_group
-        for name, tensor, channels in (("offset", self.offset, 2 * n_taps), ("mask", self.mask, n_taps)):
-            if tensor is not None and _channels(tensor) not in (None, channels):
+        for name, tensor, channels in (
+            ("x", self.x, self.channels),
+            ("offset", self.offset, 2 * n_taps),
+            ("mask", self.mask, n_taps),
+        ):
+            if tensor is not None and channels_of(tensor) not in (None, channels):
                 raise ShapeError(f"DeformConv's {name} is {tensor.get_partial_shape()}, but needs {channels} channels.")
 
     @property
     def channels(self) -> int:
         """C, which the weight tells where x does not."""
         return int(self.weight.get_partial_shape()[1].get_length()) * self.group
+
+    @property
+    def is_warp(self) -> bool:
+        """Whether the kernel is one tap at the pixel itself, over so few planes that pixels fill a vector better."""
+        is_tap = list(self.weight.get_shape()[2:]) == [1, 1]
+        return is_tap and self.strides == (1, 1) and not any(self.pads) and self.channels <= MAX_PLANES
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the samples are the result: weights 1 from each channel to itself, no bias."""
+        weight, bias = constant(self.weight), np.zeros(1) if self.bias is None else constant(self.bias)
+        if weight is None or bias is None or bias.any():
+            return False
+        return np.array_equal(weight, np.eye(self.channels)[:, :, None, None])
 
 
 def _sampled(conv: DeformConv, sampler: Sampler, precision: Precision) -> Any:
@@ -124,25 +156,47 @@ def _sampled(conv: DeformConv, sampler: Sampler, precision: Precision) -> Any:
         reason = "DeformConv with %d offset groups for %d channels runs on OpenVINO's slower built-in operation"
         LOG.warning(reason, conv.offset_group, conv.channels)
         return builtin(conv)
+    type_ = conv.x.get_element_type().get_type_name()
+    samples = _warped(conv, sampler, precision) if conv.is_warp else _taps(conv, sampler, precision)
+    samples = _in_type(samples.output(0), type_)
+    if conv.is_warp and conv.is_identity:
+        return samples.get_node()
+    return _weighted(conv, ops.transpose(samples, ops.constant(CHANNELS_FIRST)))
+
+
+def _taps(conv: DeformConv, sampler: Sampler, precision: Precision) -> SampleTaps:
+    """Return the samples of any kernel, [N, H', W', C*K]."""
     _, _, kernel_height, kernel_width = conv.weight.get_shape()
     geometry = Geometry((kernel_height, kernel_width), conv.strides, conv.dilations, conv.pads)
-    offset, offset_start = _source(conv.offset)
-    inputs, mask_kind, mask_start = [conv.x, offset], MaskKind.NONE, 0
-    if conv.mask is not None:
-        is_sigmoid = conv.mask.get_node().get_type_name() == "Sigmoid"
-        mask_kind = MaskKind.LOGITS if is_sigmoid else MaskKind.FACTORS
-        mask, mask_start = _source(conv.mask.get_node().input_value(0) if is_sigmoid else conv.mask)
-        if mask != offset:
-            inputs.append(mask)
-    types = [precision] * len(inputs)
-    if conv.channels % 2:
-        types[0] = "f32"  # the sampler reads bfloat16 in words of two channels
-    inputs = [_channels_last(tensor, type_) for tensor, type_ in zip(inputs, types, strict=True)]
-    samples = SampleTaps(inputs, sampler, geometry, mask_kind, offset_start, mask_start)
-    samples = _in_type(samples.output(0), conv.x.get_element_type().get_type_name())
-    samples = ops.transpose(samples, ops.constant(CHANNELS_FIRST))
+    offset, offset_channels = range_source(conv.offset)
+    masks, mask_channels, mask_kind = _mask(conv, offset)
+    # the sampler reads bfloat16 in words of two channels
+    x = _channels_last(conv.x, "f32" if conv.channels % 2 else precision)
+    inputs = [x, *(_channels_last(tensor, precision) for tensor in (offset, *masks))]
+    return SampleTaps(inputs, sampler, geometry, mask_kind, offset_channels.start, mask_channels.start)
 
-    return _weighted(conv, samples)
+
+def _warped(conv: DeformConv, sampler: Sampler, precision: Precision) -> WarpPlanes:
+    """Return the samples of a kernel of one tap over few planes, [N, C, H, W] where they are the result."""
+    x, x_channels = channels_source(conv.x)
+    offset, offset_channels = cells_source(conv.offset)
+    masks, mask_channels, mask_kind = _mask(conv, offset)
+    warp = Warp(
+        conv.channels, x_channels, offset_channels, mask_channels, mask_kind, arrives_in_planes(x), conv.is_identity
+    )
+    x = _in_type(x, precision) if warp.is_x_planar else _channels_last(x, precision)
+    inputs = [x, *(_channels_last(tensor, precision) for tensor in (offset, *masks))]
+    return WarpPlanes(inputs, sampler.workers, warp)
+
+
+def _mask(conv: DeformConv, offset: Any) -> tuple[list[Any], Channels, MaskKind]:
+    """Return the mask as an input of its own, none where it is read from the offset's; its channels, its kind."""
+    if conv.mask is None:
+        return [], Channels(), MaskKind.NONE
+    is_sigmoid = conv.mask.get_node().get_type_name() == "Sigmoid"
+    mask, channels = range_source(conv.mask.get_node().input_value(0) if is_sigmoid else conv.mask)
+    kind = MaskKind.LOGITS if is_sigmoid else MaskKind.FACTORS
+    return [] if mask == offset else [mask], channels, kind
 
 
 def _weighted(conv: DeformConv, samples: Any) -> Any:
@@ -196,35 +250,3 @@ def _in_type(tensor: Any, type_: str) -> Any:
         return tensor
     extra = ops.constant([4, 5, 6])
     return ops.squeeze(ops.convert(ops.unsqueeze(tensor, extra), type_), extra).output(0)
-
-
-def _source(tensor: Any) -> tuple[Any, int]:
-    """Return the tensor this one is a range of channels of, itself if need be, and the range's first channel.
-
-    One convolution predicts offset and mask; reading its output in place saves a copy of the largest tensor there is.
-    """
-    node = tensor.get_node()
-    kind = node.get_type_name()
-    if kind in ("Split", "VariadicSplit") and _numbers(node, 1) == [1]:
-        before = [_channels(node.output(i)) for i in range(tensor.get_index())]
-        if all(before):
-            return node.input_value(0), sum(filter(None, before))
-    if kind == "Slice" and _numbers(node, 4) == [1]:
-        start, stop, channels = _numbers(node, 1), _numbers(node, 2), _channels(node.input_value(0))
-        if start and stop and channels:
-            first, end, _ = slice(start[0], stop[0]).indices(channels)
-            if end - first == _channels(tensor):  # no steps over channels
-                return node.input_value(0), first
-    return tensor, 0
-
-
-def _channels(tensor: Any) -> int | None:
-    """Return C of [N, C, H, W] if it is known."""
-    length = tensor.get_partial_shape()[1]
-    return int(length.get_length()) if length.is_static else None
-
-
-def _numbers(node: Any, index: int) -> list[int] | None:
-    """Return an input's integers as a list if they are constant."""
-    constant = node.input_value(index).get_node()
-    return [int(number) for number in constant.data.flat] if constant.get_type_name() == "Constant" else None

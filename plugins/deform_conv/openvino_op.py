@@ -49,18 +49,18 @@ class SampleTaps(openvino.Op):
 
     def evaluate(self, outputs: list[Any], inputs: list[Any]) -> bool:
         """Called by OpenVINO, by several threads if the model runs in several streams."""
-        x, offset = _array(inputs[0]), _array(inputs[1])
-        mask = None if self.mask_kind is MaskKind.NONE else _array(inputs[-1])
+        x, offset = array_of(inputs[0]), array_of(inputs[1])
+        mask = None if self.mask_kind is MaskKind.NONE else array_of(inputs[-1])
         outputs[0].shape = [*offset.shape[:3], x.shape[3] * self.geometry.n_taps]
         is_float16 = outputs[0].element_type == openvino.Type.f16
-        samples = np.empty(outputs[0].shape, np.float32) if is_float16 else _array(outputs[0])
+        samples = np.empty(outputs[0].shape, np.float32) if is_float16 else array_of(outputs[0])
         self.sampler(x, offset, mask, samples, self.geometry, self.mask_kind, self.offset_start, self.mask_start)
         if is_float16:
             outputs[0].data[:] = samples
         return True
 
 
-def _array(tensor: Any) -> NDArray[Any]:
+def array_of(tensor: Any) -> NDArray[Any]:
     """Return a view of a tensor: float32, or the bits of bfloat16, which NumPy lacks.
 
     With the hint f16 OpenVINO makes this operation's types float16. Only then the tensor is copied.

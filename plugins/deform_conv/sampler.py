@@ -10,9 +10,7 @@ Every input channel has offsets of its own (offset_group = C). Threads share out
 
 import ctypes
 import functools
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import ShapeError
+from plugins.deform_conv.workers import Workers
+from plugins.deform_conv.workers import allowed_cpus as allowed_cpus
 
 # a gather counts elements in int32
 MAX_ELEMENTS = 2**31 - 1
@@ -74,10 +74,7 @@ class Sampler:
     """Samples on a number of threads; several may call it at once."""
 
     def __init__(self, n_threads: int) -> None:
-        assert n_threads > 0
-        self.n_threads = n_threads
-        # the caller is one of the threads
-        self._helpers = ThreadPoolExecutor(max(1, n_threads - 1), "deform_conv", _allow_cpus, (allowed_cpus(),))
+        self.workers = Workers(n_threads)
 
     def __call__(
         self,
@@ -137,11 +134,7 @@ class Sampler:
             *(n * out_size[0], height, width, channels, *out_size, n_samples, *geometry.strides),
             *(offset.shape[3], mask.shape[3]),
         )
-        helpers = [self._helpers.submit(run) for _ in range(min(self.n_threads, n * out_size[0]) - 1)]
-        run()
-        for helper in helpers:
-            if not helper.cancel():  # it has begun; else no row is left for it
-                helper.result()
+        self.workers.share(run, n * out_size[0])
 
 
 @functools.lru_cache
@@ -175,14 +168,3 @@ def compiled(variant: Variant) -> Callable[..., None]:
 def check_compiler() -> None:
     """Compile the smallest variant, to fail now rather than in the first inference."""
     compiled(Variant(4, is_x_bfloat16=False, are_taps_bfloat16=False, mask_kind=MaskKind.NONE))
-
-
-def allowed_cpus() -> set[int]:
-    """Return the numbers of the processors this thread may run on."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-
-
-def _allow_cpus(cpus: set[int]) -> None:
-    """Undo in a new thread the pinning it inherits from the thread that runs the inference."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cpus)

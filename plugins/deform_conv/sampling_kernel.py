@@ -10,18 +10,14 @@ the four corners are gathered. Arithmetic is float32 whatever the memory holds.
 from typing import Any
 
 from plugins.deform_conv.sampler import MaskKind, Variant
-from plugins.deform_conv.vectors import F32, I32, Kernel, Vector, native_lanes
+from plugins.deform_conv.vector_math import bfloat16_bits, displaced, halves_at, sigmoid
+from plugins.deform_conv.vectors import F32, HIGH_HALF, I32, Kernel, Vector, native_lanes
 
 POINTERS = ("x", "offset", "mask", "samples", "tap_y", "tap_x", "channel", "next_row")
 INTEGERS = (
     *("rows", "height", "width", "channels", "out_height", "out_width", "n_samples", "stride_y", "stride_x"),
     *("offset_step", "mask_step"),  # elements from pixel to pixel
 )
-# 2**f for f in [0, 1], to 2e-7; the constant term comes last
-EXP2 = (1.8775767e-3, 8.9893397e-3, 5.5826318e-2, 2.4015361e-1, 6.9315308e-1, 9.9999994e-1)
-LOG2_E = 1.4426950408889634
-EXPONENT_BIAS, MANTISSA_BITS = 127, 23
-HIGH_HALF = -0x10000
 
 
 def sampling_kernel(variant: Variant) -> Kernel:
@@ -66,8 +62,8 @@ class _Taps:
         """Sample, multiply and store the live lanes of an output pixel whose kernel begins at (top, left)."""
         kernel = self.kernel
         dy, dx = self.load_offsets(pixel, first, live)
-        y, below = self.locate(dy, "tap_y", first, top, self.height)
-        x, right = self.locate(dx, "tap_x", first, left, self.width)
+        y, below = displaced(self.place("tap_y", first, top), dy, self.height)
+        x, right = displaced(self.place("tap_x", first, left), dx, self.width)
         channel = kernel.load(I32, kernel.at("channel", first, 4))
         upper_left = y * self.row_elements + x * self.channels + channel
         is_column = x.is_index_into(self.width), (x + 1).is_index_into(self.width)
@@ -76,8 +72,8 @@ class _Taps:
             is_row = y_.is_index_into(self.height)
             if live is not None:
                 is_row = is_row & live
-            here = self.read(picture, start, channel, is_row & is_column[0])
-            beside = self.read(picture, start + self.channels, channel, is_row & is_column[1])
+            here = self.read(picture, start, is_row & is_column[0])
+            beside = self.read(picture, start + self.channels, is_row & is_column[1])
             rows.append((beside - here).fma(right, here))
         sample = (rows[1] - rows[0]).fma(below, rows[0])
         if self.variant.mask_kind is not MaskKind.NONE:
@@ -95,26 +91,15 @@ class _Taps:
         pair = kernel.load(I32, address, live)
         return (pair << 16).bits(), (pair & HIGH_HALF).bits()
 
-    def locate(
-        self, displacement: Vector, tap: str, first: Any, origin: Vector, length: Vector
-    ) -> tuple[Vector, Vector]:
-        """Return, along one axis, the pixel before the sample, and how far past it the sample lies, in [0, 1].
+    def place(self, tap: str, first: Any, origin: Vector) -> Vector:
+        """Return where the taps lie along one axis before offsets move them."""
+        return self.kernel.load(I32, self.kernel.at(tap, first, 4)) + origin
 
-        Place and displacement are never summed in floating point, which would round the fraction.
-        """
-        place = self.kernel.load(I32, self.kernel.at(tap, first, 4)) + origin
-        # one pixel outside is as good as anything further, and a small integer; NaN goes there too
-        displacement = displacement.clamp((-1 - place).to_float(), (length - place).to_float())
-        whole = displacement.floor()
-        return place + whole.to_int(), displacement - whole
-
-    def read(self, picture: Any, index: Vector, channel: Vector, is_inside: Vector) -> Vector:
+    def read(self, picture: Any, index: Vector, is_inside: Vector) -> Vector:
         """Return the picture's values at these indices, 0 outside."""
-        if not self.variant.is_x_bfloat16:
-            return self.kernel.gather(F32, picture, index, is_inside)
-        # no processor gathers 16 bits: take the word of two channels, the even one in its low half
-        words = self.kernel.gather(I32, picture, index >> 1, is_inside)
-        return ((words << ((1 - (channel & 1)) << 4)) & HIGH_HALF).bits()
+        if self.variant.is_x_bfloat16:
+            return halves_at(picture, index, is_inside)
+        return self.kernel.gather(F32, picture, index, is_inside)
 
     def load_mask(self, pixel: Any, first: Any, live: Vector | None) -> Vector:
         """Return the factors."""
@@ -124,22 +109,12 @@ class _Taps:
             mask = (kernel.load_halves(address, live) << 16).bits()
         else:
             mask = kernel.load(F32, address, live)
-        return self.sigmoid(mask) if self.variant.mask_kind is MaskKind.LOGITS else mask
-
-    def sigmoid(self, logit: Vector) -> Vector:
-        """Return 1 / (1 + exp(-logit)), the power taken as 2**whole * 2**fraction."""
-        exponent = (logit * -LOG2_E).clamp(-126.0, 126.0)
-        whole = exponent.floor()
-        power = self.kernel.constant(EXP2[0])
-        for coefficient in EXP2[1:]:
-            power = power.fma(exponent - whole, coefficient)
-        return 1.0 / (power * ((whole.to_int() + EXPONENT_BIAS) << MANTISSA_BITS).bits() + 1.0)
+        return sigmoid(mask) if self.variant.mask_kind is MaskKind.LOGITS else mask
 
     def store(self, sample: Vector, place: Any, live: Vector | None) -> None:
         """Write the samples; bfloat16 is rounded to nearest, ties to even."""
         address = self.kernel.at("samples", place, self.tap_bytes)
         if self.variant.are_taps_bfloat16:
-            bits = sample.bits()
-            self.kernel.store_halves((bits + ((bits >> 16) & 1) + 0x7FFF) >> 16, address, live)
+            self.kernel.store_halves(bfloat16_bits(sample) >> 16, address, live)
         else:
             self.kernel.store(sample, address, live)

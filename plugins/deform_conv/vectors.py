@@ -20,6 +20,8 @@ F32 = ir.FloatType()
 POINTER = ir.PointerType()
 # rows of bfloat16 begin at any even address; x86 and ARM load vectors from there at full speed
 ALIGN_BYTES = 2
+# bfloat16 is the high half of a float32
+HIGH_HALF = -0x10000
 
 
 def native_lanes() -> int:
@@ -55,6 +57,9 @@ class Vector:
     def __and__(self, other: "Vector | int") -> "Vector":
         return self._emit("and_", other)
 
+    def __or__(self, other: "Vector | int") -> "Vector":
+        return self._emit("or_", other)
+
     def __lshift__(self, other: "Vector | int") -> "Vector":
         return self._emit("shl", other)
 
@@ -69,6 +74,18 @@ class Vector:
     def floor(self) -> "Vector":
         """Round down; the result is still float."""
         return self._intrinsic("llvm.floor")
+
+    def between(self, low: int, high: "Vector") -> "Vector":
+        """Return the nearest int32 in [low, high]."""
+        return self._intrinsic("llvm.smax", self._operand(low))._intrinsic("llvm.smin", high.value)
+
+    def equals(self, number: int) -> "Vector":
+        """Return where int32 are this number."""
+        return Vector(self.kernel, self.kernel.builder.icmp_signed("==", self.value, self._operand(number)))
+
+    def select(self, then: "Vector", otherwise: "Vector | float") -> "Vector":
+        """Return one vector's lanes where self is true, the other's where it is not."""
+        return Vector(self.kernel, self.kernel.builder.select(self.value, then.value, then._operand(otherwise)))
 
     def clamp(self, low: "Vector | float", high: "Vector | float") -> "Vector":
         """Return the nearest float in [low, high]; NaN becomes low, because no comparison with it is true."""
@@ -140,6 +157,11 @@ class Kernel:
         """Divide two scalars, neither negative."""
         return self.builder.udiv(_scalar(a), _scalar(b)), self.builder.urem(_scalar(a), _scalar(b))
 
+    def minimum(self, a: Any, b: Any) -> Any:
+        """Return the lesser of two scalars."""
+        a, b = _scalar(a), _scalar(b)
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
     def splat(self, scalar: Any) -> Vector:
         """Return a scalar as int32 in every lane."""
         first = self.builder.insert_element(
@@ -153,8 +175,11 @@ class Kernel:
 
     def lanes_below(self, count: Any) -> Vector:
         """Return truth in the first `count` lanes."""
-        numbers = ir.Constant(self.of(I32), list(range(self.lanes)))
-        return Vector(self, self.builder.icmp_signed("<", numbers, self.splat(count).value))
+        return Vector(self, self.builder.icmp_signed("<", self.lane_numbers().value, self.splat(count).value))
+
+    def lane_numbers(self) -> Vector:
+        """Return 0, 1, 2 ... as int32."""
+        return Vector(self, ir.Constant(self.of(I32), list(range(self.lanes))))
 
     def every_lane(self) -> Vector:
         """Return truth in all lanes."""
@@ -211,6 +236,12 @@ class Kernel:
         """Read neighbouring 16-bit integers as int32, without a sign."""
         return Vector(self, self.builder.zext(self.load(I16, address, live).value, self.of(I32)))
 
+    def load_parts(self, element: Any, addresses: Sequence[Any]) -> Vector:
+        """Read neighbouring elements from each address in turn, as many as fill a vector; 16-bit integers as int32."""
+        part = ir.VectorType(element, self.lanes // len(addresses))
+        whole = self._joined([self.builder.load(address, align=ALIGN_BYTES, typ=part) for address in addresses])
+        return Vector(self, whole if element == F32 else self.builder.zext(whole, self.of(I32)))
+
     def store(self, vector: Vector, address: Any, live: Vector | None = None) -> None:
         """Write neighbouring elements, only those of live lanes."""
         self._store(vector.value, address, live)
@@ -219,9 +250,19 @@ class Kernel:
         """Write the low 16 bits of each int32."""
         self._store(self.builder.trunc(vector.value, self.of(I16)), address, live)
 
-    def gather(self, element: Any, start: Any, index: Vector, live: Vector) -> Vector:
-        """Read the element `index` places past the start in every lane; lanes not live read 0 and touch nothing."""
-        addresses = self.builder.gep(start, [index.value], source_etype=element)
+    def store_interleaved(self, element: Any, vectors: Sequence[Vector], address: Any, live: Vector) -> None:
+        """Write the first lane of each vector, then the second of each; of int32 the low 16 bits if I16 is asked."""
+        values = [self.builder.trunc(v.value, self.of(I16)) if element == I16 else v.value for v in vectors]
+        count = len(values)
+        while len(values) & (len(values) - 1):  # joined in pairs
+            values.append(values[0])
+        places = [vector * self.lanes + lane for lane in range(self.lanes) for vector in range(count)]
+        each = self._shuffle(live.value, [lane for lane in range(self.lanes) for _ in range(count)])
+        self._store(self._shuffle(self._joined(values), places).value, address, each)
+
+    def gather(self, element: Any, start: Any, index: Vector, live: Vector, unit: Any = None) -> Vector:
+        """Read the element `index` units past the start in every lane; lanes not live read 0 and touch nothing."""
+        addresses = self.builder.gep(start, [index.value], source_etype=unit or element)
         addresses.type = self.of(POINTER)  # llvmlite only knows single addresses
         vector, zeros = self.of(element), ir.Constant(self.of(element), None)
         name, arguments = "llvm.masked.gather", (addresses, I32(ALIGN_BYTES), live.value, zeros)
@@ -265,6 +306,13 @@ class Kernel:
     def _shuffle(self, vector: Any, places: list[int]) -> Vector:
         order = ir.Constant(ir.VectorType(I32, len(places)), places)
         return Vector(self, self.builder.shuffle_vector(vector, vector, order))
+
+    def _joined(self, values: Sequence[Any]) -> Any:
+        """Return one vector of all lanes of a power of two of vectors."""
+        while len(values) > 1:
+            order = ir.Constant(ir.VectorType(I32, 2 * values[0].type.count), list(range(2 * values[0].type.count)))
+            values = [self.builder.shuffle_vector(a, b, order) for a, b in zip(values[::2], values[1::2], strict=True)]
+        return values[0]
 
     def _load(self, vector: Any, address: Any, live: Any) -> Any:
         if live is None:

@@ -5,7 +5,7 @@ import onnxruntime
 
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
-from runtime.engine import EngineRequest, Enhanced, Luma, last_words
+from runtime.engine import EngineRequest, Enhanced, Luma, last_words, qp_input
 
 
 class OnnxRuntimeEngine:
@@ -15,6 +15,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, request: EngineRequest) -> None:
         model = request.model.for_bit_depth(request.bit_depth)
+        self._manifest = model.manifest
         self.precision = model.manifest.precision
         if request.precision not in ("auto", self.precision):
             raise BackendError(
@@ -27,9 +28,10 @@ class OnnxRuntimeEngine:
             model.content, _session_options(request.threads), providers=["CPUExecutionProvider"]
         )
 
-    def enhance(self, frames: Luma) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
         """Enhance one window; see `Engine`."""
-        enhanced, mean = self._session.run([ENHANCED, MEAN], {WINDOW: frames[None], **self._feeds})
+        feeds = {WINDOW: frames[None], **self._feeds, **qp_input(self._manifest, qp)}
+        enhanced, mean = self._session.run([ENHANCED, MEAN], feeds)
         return Enhanced(enhanced[0, 0], bool(np.isfinite(mean)))
 
 

@@ -7,8 +7,9 @@ from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
+from runtime.backends.openvino_slices import slices_before_conversion
 from runtime.backends.openvino_splits import splits_to_convolutions
-from runtime.engine import EngineRequest, Enhanced, Luma, last_words
+from runtime.engine import EngineRequest, Enhanced, Luma, last_words, qp_input
 
 DEVICE = "CPU"
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -27,9 +28,11 @@ class OpenVinoEngine:
         threads = request.threads or len(allowed_cpus())
         core.add_extension(extensions("bf16" if self.precision == "bf16" else "f32", threads))
         file = request.model.for_bit_depth(request.bit_depth)
+        self._manifest = file.manifest
         model = core.read_model(file.content)
         pair = [2] if file.manifest.bit_depth == 16 else []
         model.reshape({WINDOW: [1, file.manifest.window_frames, request.height, request.width, *pair]})
+        slices_before_conversion(model)
         if self.precision == "bf16":
             splits_to_convolutions(model)
         settings = {
@@ -40,10 +43,11 @@ class OpenVinoEngine:
         self._request = core.compile_model(model, DEVICE, settings).create_infer_request()
         self._feeds = {PEAK: np.array(2**request.bit_depth - 1, np.float32)} if pair else {}
 
-    def enhance(self, frames: Luma) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
         """Enhance one window; see `Engine`."""
         window = openvino.Tensor(frames[None], shared_memory=True)
-        outputs = self._request.infer({WINDOW: window, **self._feeds}, share_outputs=True)
+        feeds = {WINDOW: window, **self._feeds, **qp_input(self._manifest, qp)}
+        outputs = self._request.infer(feeds, share_outputs=True)
         luma = outputs[ENHANCED][0, 0].copy()  # the request writes its next result to the same place
         return Enhanced(luma, bool(np.isfinite(outputs[MEAN])))
 

@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from cvqe.layers.deform_conv import DeformConv2d
+from cvqe.layers.warp import warp
 from cvqe.macs import count_macs
 
 
@@ -32,6 +33,29 @@ class Deformed(nn.Module):
         return self.deform_conv(window, offset_mask[:, n_mask:], offset_mask[:, :n_mask])
 
 
+class Told(nn.Module):
+    radius = 0
+    takes_qp = True
+
+    def __init__(self):
+        super().__init__()
+        self.strength = nn.Linear(1, 7)
+
+    def forward(self, window, qp):
+        return window * self.strength(qp[:, None])[:, :, None, None]
+
+
+class Warped(nn.Module):
+    radius = 0
+
+    def __init__(self):
+        super().__init__()
+        self.displacement = nn.Conv2d(1, 2, 3, padding=1)
+
+    def forward(self, window):
+        return warp(window, self.displacement(window))
+
+
 def test_a_convolution_counts_its_outputs_times_its_weights():
     assert count_macs(Layers(nn.Conv2d(1, 5, 3, padding=1)), 6, 8) == 6 * 8 * 5 * 9
     assert count_macs(Layers(nn.Conv2d(1, 5, 3, padding=1, stride=2)), 6, 8) == 3 * 4 * 5 * 9
@@ -52,6 +76,14 @@ def test_a_linear_layer_counts_its_weights():
 
 def test_a_deformable_convolution_counts_its_weights_and_not_its_sampling():
     assert count_macs(Deformed(3), 6, 8) == 6 * 8 * (27 + 7 * 9)
+
+
+def test_a_warp_is_sampling_only():
+    assert count_macs(Warped(), 6, 8) == 6 * 8 * 2 * 9
+
+
+def test_a_network_that_takes_a_qp_is_counted_with_one():
+    assert count_macs(Told(), 6, 8) == 7
 
 
 def test_a_large_frame_costs_no_memory_and_the_model_stays_where_it_was():

@@ -1,16 +1,43 @@
 """A manifest survives its way through a file; a foreign file is refused."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
-from cvqe.errors import ModelError
+from cvqe.errors import ModelError, UsageError
 from cvqe.manifest import Manifest, manifest_from_properties
 
 MANIFEST = Manifest("tgafnet", {"blocks": 2}, 3, (32, 37), 8, "fp32", 1_327_356, "ab12", "2026-01-31", "0.1.0")
 
 
-def test_properties_give_the_manifest_back():
-    assert manifest_from_properties(MANIFEST.to_properties(), "x.onnx") == MANIFEST
+@pytest.mark.parametrize("takes_qp", [False, True])
+def test_properties_give_the_manifest_back(takes_qp):
+    manifest = replace(MANIFEST, takes_qp=takes_qp)
+    assert manifest_from_properties(manifest.to_properties(), "x.onnx") == manifest
     assert all(isinstance(value, str) for value in MANIFEST.to_properties().values())
+
+
+def test_a_file_from_before_there_were_qps_takes_none():
+    properties = MANIFEST.to_properties()
+    del properties["cvqe.takes_qp"]
+    assert manifest_from_properties(properties, "x.onnx") == MANIFEST
+
+
+def test_a_qp_is_kept_within_those_trained_on():
+    assert [MANIFEST.trained_qp(qp) for qp in (-3, 31.9, 33.25, 51)] == [32, 32, 33.25, 37]
+    assert MANIFEST.middle_qp == 34.5
+
+
+@pytest.mark.parametrize("qp", [math.nan, math.inf])
+def test_a_qp_that_is_no_number_is_refused(qp):
+    with pytest.raises(UsageError, match=f"tgafnet can't be told a QP of {qp}"):
+        MANIFEST.trained_qp(qp)
+
+
+def test_a_network_that_takes_a_qp_must_say_which_it_was_trained_on():
+    with pytest.raises(ModelError, match=r"nothing says which ones it was trained on.*--qp 22 42"):
+        replace(MANIFEST, qp=(), takes_qp=True)
 
 
 @pytest.mark.parametrize("name", ["cvqe.radius", "cvqe.network"])

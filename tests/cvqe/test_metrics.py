@@ -5,8 +5,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cvqe.metrics import psnr_db, ssim
+from cvqe.errors import ShapeError
+from cvqe.metrics import STRIP_ROWS, psnr_db, ssim
 
 
 def planes(seed: int = 0, size: tuple[int, int] = (48, 64)) -> tuple[np.ndarray, np.ndarray]:
@@ -54,8 +57,9 @@ def slow_ssim(x: np.ndarray, y: np.ndarray, peak: float) -> float:
     return float(np.mean(values))
 
 
-def test_ssim_is_the_mean_over_windows_of_its_definition():
-    clean, noisy = planes(size=(15, 19))
+@pytest.mark.parametrize("size", [(15, 19), (STRIP_ROWS + 6, 8), (2 * STRIP_ROWS + 9, 7)])
+def test_ssim_is_the_mean_over_windows_of_its_definition(size):
+    clean, noisy = planes(size=size)
     assert ssim(clean, noisy) == pytest.approx(slow_ssim(clean, noisy, 255.0), abs=1e-9)
 
 
@@ -64,3 +68,36 @@ def test_small_and_flat_planes_have_an_ssim(size):
     flat = np.full(size, 17, np.uint8)
     assert ssim(flat, flat) == pytest.approx(1.0)
     assert np.isfinite(ssim(flat, flat + 3))
+
+
+def integral_image_ssim(x: np.ndarray, y: np.ndarray, peak: float) -> float:
+    """The same sums from integral images of the whole plane: of integers they are exact, so nothing may differ."""
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        sums = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+        return (sums[7:, 7:] - sums[:-7, 7:] - sums[7:, :-7] + sums[:-7, :-7]) / 49
+
+    x, y = x.astype(float), y.astype(float)
+    mean_x, mean_y = mean(x), mean(y)
+    var_x, var_y = (49 / 48 * (mean(plane * plane) - average**2) for plane, average in ((x, mean_x), (y, mean_y)))
+    cov = 49 / 48 * (mean(x * y) - mean_x * mean_y)
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    similarity = ((2 * mean_x * mean_y + c1) * (2 * cov + c2)) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    return float(similarity.mean())
+
+
+@given(
+    st.integers(7, 90), st.integers(7, 30), st.sampled_from([(np.uint8, 255), (np.uint16, 1023), (np.uint16, 65535)])
+)
+def test_ssim_of_integers_is_exact_to_the_last_bit(height, width, kind):
+    dtype, peak = kind
+    random = np.random.default_rng(height * width)
+    x, y = (random.integers(0, peak + 1, (height, width), dtype) for _ in "xy")
+    assert ssim(x, y, peak) == integral_image_ssim(x, y, peak)
+    assert ssim(x, y, peak) == pytest.approx(ssim(y, x, peak), abs=1e-12)
+    assert ssim(x, x, peak) == pytest.approx(1, abs=1e-12)
+
+
+def test_planes_of_two_sizes_have_no_ssim():
+    with pytest.raises(ShapeError, match=r"\(8, 9\) and \(8, 8\)"):
+        ssim(np.zeros((8, 9)), np.zeros((8, 8)))

@@ -13,16 +13,22 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
+from cvqe.checkpoint import load_checkpoint
 from cvqe.errors import InputError, ModelError
+from cvqe.layers.deform_conv import DeformConv2d
+from cvqe.layers.warp import warp
 from cvqe.manifest import manifest_from_properties
+from cvqe.models import create
+from export import exporter
 from export import verify as verify_module
-from export.checkpoint import load_checkpoint
 from export.exporter import ExportConfig, export
+from export.graph import float_graph
 from export.verify import FP16_ATOL, FP32_ATOL
 from tests.networks import made_up_network, save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "export" / "to_onnx.py"
+N_PARAMETERS = sum(parameter.numel() for parameter in create("live").parameters())
 
 
 def properties(path: Path) -> dict[str, str]:
@@ -43,7 +49,12 @@ def test_live_agrees_with_torch_before_rounding(live_pt, tmp_path, precision, at
     assert exported.verification.loss_db <= 0.01
     manifest = manifest_from_properties(properties(exported.path), "out.onnx")
     assert (manifest.network, manifest.radius, manifest.precision) == ("live", 3, precision)
-    assert (manifest.bit_depth, manifest.qp, manifest.n_parameters) == (bit_depth, (32, 37), 193_028)
+    assert (manifest.bit_depth, manifest.qp, manifest.takes_qp) == (bit_depth, (32, 37), True)
+    assert manifest.n_parameters == N_PARAMETERS
+    graph = onnx.load(exported.path).graph
+    assert [value.name for value in graph.input] == ["window", *["peak"] * (bit_depth == 16), "qp"]
+    qp = graph.input[-1].type.tensor_type
+    assert (qp.elem_type, [dim.dim_value for dim in qp.shape.dim]) == (TensorProto.FLOAT, [1])
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -54,9 +65,41 @@ def test_tgafnet_agrees_with_torch_and_is_standard_onnx(tmp_path, precision):
     deform_convs = [node for node in graph.node if node.op_type == "DeformConv"]
     assert [len(node.input) for node in deform_convs] == [5] * 4  # x, weight, offset, bias and mask, none left out
     assert {node.domain for node in graph.node} == {""}
+    assert [value.name for value in graph.input] == ["window"]
     window, enhanced = graph.input[0].type.tensor_type, graph.output[0].type.tensor_type
     assert window.elem_type == enhanced.elem_type == TensorProto.UINT8
     assert [dim.dim_param or dim.dim_value for dim in window.shape.dim] == [1, 7, "height", "width"]
+
+
+class Aligned(torch.nn.Module):
+    """A network that warps two neighbours, and convolves at offsets without a mask."""
+
+    radius = 1
+
+    def __init__(self):
+        super().__init__()
+        self.displacement = torch.nn.Conv2d(3, 4, 3, padding=1)
+        self.deform_conv = DeformConv2d(2, 1, 1)
+
+    def forward(self, window):
+        displacement = 4 * self.displacement(window)
+        return self.deform_conv(warp(window[:, ::2], displacement), displacement, None)
+
+
+def test_without_a_mask_deform_conv_is_written_without_one_and_a_warp_is_an_identity():
+    torch.manual_seed(0)
+    network, window = Aligned(), torch.rand(1, 3, 19, 34)
+    model = float_graph(network)
+    onnx.checker.check_model(model, full_check=True)
+    deform_convs = [node for node in model.graph.node if node.op_type == "DeformConv"]
+    assert [len(node.input) for node in deform_convs] == [4, 4]  # x, weight, offset and bias
+    constants = {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
+    weight, bias = (numpy_helper.to_array(constants[deform_convs[0].input[i]]) for i in (1, 3))
+    np.testing.assert_array_equal(weight[:, :, 0, 0], np.eye(2))
+    np.testing.assert_array_equal(bias, np.zeros(2))
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    enhanced = torch.from_numpy(session.run(None, {"window_float": window.numpy()})[0])
+    torch.testing.assert_close(enhanced, network(window), atol=FP32_ATOL, rtol=0)
 
 
 def test_an_official_state_dict_is_recognised_by_its_names(tmp_path):
@@ -84,7 +127,7 @@ def test_weights_that_float16_holds_exactly_are_stored_so_and_nothing_is_lost(tm
     path = export(ExportConfig(save_checkpoint(network, "live", tmp_path / "h.pt"), output=tmp_path / "h.onnx")).path
     kinds = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
     assert kinds["body.0.first.weight"] == TensorProto.FLOAT16
-    assert path.stat().st_size < 2.2 * 193_028
+    assert path.stat().st_size < 2.2 * N_PARAMETERS
     for name, value in load_checkpoint(path).state_dict.items():
         torch.testing.assert_close(value, network.state_dict()[name], rtol=0, atol=0)
 
@@ -123,16 +166,43 @@ def test_a_file_that_disagrees_with_torch_is_not_written(live_pt, tmp_path, monk
 def test_one_file_serves_every_size(live_pt, tmp_path, size):
     path = export(ExportConfig(live_pt, output=tmp_path / "out.onnx")).path
     session = onnxruntime.InferenceSession(path)
-    enhanced, mean = session.run(None, {"window": np.full((1, 7, *size), 128, np.uint8)})
+    feeds = {"window": np.full((1, 7, *size), 128, np.uint8), "qp": np.array([33.3], np.float32)}
+    enhanced, mean = session.run(None, feeds)
     assert enhanced.shape == (1, 1, *size)
     assert np.isfinite(mean)
+
+
+def test_a_file_that_ignores_the_qp_is_not_written(live_pt, tmp_path, monkeypatch):
+    class Deaf(torch.nn.Module):
+        """Hears one QP, whatever it is told."""
+
+        radius, takes_qp = 3, True
+
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, window, qp):
+            return self.network(window, torch.full_like(qp, 32.0))
+
+    monkeypatch.setattr(exporter, "float_graph", lambda network: float_graph(Deaf(network)))
+    with pytest.raises(ModelError, match="Nothing was written"):
+        export(ExportConfig(live_pt, output=tmp_path / "out.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_takes_a_qp_is_refused_without_those_it_was_trained_on(tmp_path):
+    torch.save({"network": "live", "state_dict": made_up_network("live").state_dict()}, tmp_path / "live.pt")
+    with pytest.raises(ModelError, match="--qp 22 42"):
+        export(ExportConfig(tmp_path / "live.pt", output=tmp_path / "out.onnx"))
+    assert [path.name for path in tmp_path.iterdir()] == ["live.pt"]
 
 
 def test_the_script_says_what_it_wrote_and_how_good_it_is(live_pt, tmp_path):
     command = [sys.executable, str(SCRIPT), "--checkpoint", str(live_pt), "--model", "live", "--output", "out.onnx"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "out.onnx: live, 193,028 parameters, fp32" in done.stdout
+    assert f"out.onnx: live, {N_PARAMETERS:,} parameters, fp32" in done.stdout
     assert done.stderr == ""
     assert json.loads(properties(tmp_path / "out.onnx")["cvqe.network"]) == "live"
 

@@ -138,7 +138,10 @@ def test_the_quantiser_is_told_before_the_first_frame(tmp_path):
     flat = {"qp": "30", "bf": "0", "x264-params": "ipratio=1:aq-mode=0"}
     with open_source(make_video(tmp_path / "in.mp4", options=flat)) as source:
         assert (source.qp, source.n_frames) == (30, 0)
-    with open_source(make_video(tmp_path / "in.mkv", codec="libx265")) as source:
+    params = {"x265-params": "log-level=none:qp=30:bframes=0:ipratio=1:aq-mode=0:cutree=0"}
+    with open_source(make_video(tmp_path / "in.mkv", codec="libx265", options=params)) as source:
+        assert source.qp == 30
+    with open_source(make_video(tmp_path / "in.mkv", codec="ffv1")) as source:
         assert source.qp is None
 
 

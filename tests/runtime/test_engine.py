@@ -1,10 +1,12 @@
 """The two CPU backends: same picture, any size, clear refusals."""
 
 import importlib.metadata
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from cvqe.errors import BackendError, ModelError, UsageError
@@ -19,6 +21,7 @@ LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may 
 BF16_LOSS_DB = 0.01
 # rounded to whole levels both; coordinates in bfloat16 would land pixels away and give 30 dB
 BF16_PSNR_DB = 50.0
+DEMO_QP = 37.0
 SIZES = [(2, 2), (3, 5), (17, 31), (64, 48)]
 
 
@@ -27,9 +30,11 @@ def window_of(height: int, width: int, bit_depth: int = 8) -> np.ndarray:
     return levels.astype(np.uint8) if bit_depth == 8 else levels.astype("<u2")[..., None].view(np.uint8)
 
 
-def enhance(path, backend: str, window: np.ndarray, precision: str = "fp32", bit_depth: int = 8) -> np.ndarray:
+def enhance(
+    path, backend: str, window: np.ndarray, precision: str = "fp32", bit_depth: int = 8, qp: float | None = 35.0
+) -> np.ndarray:
     request = EngineRequest(load_model_file(path), window.shape[1], window.shape[2], bit_depth, precision, threads=2)
-    enhanced = open_engine(request, backend).engine.enhance(window)
+    enhanced = open_engine(request, backend).engine.enhance(window, qp)
     assert enhanced.is_finite
     return enhanced.luma
 
@@ -64,7 +69,8 @@ def test_bf16_costs_next_to_nothing_on_the_shipped_network_and_real_frames():
     request = EngineRequest(find_model("live"), *decoded.shape[1:], precision="auto", threads=2)
     by_auto, by_fp32 = (
         psnr_db(
-            pristine[3], open_engine(replace(request, precision=precision), "openvino").engine.enhance(decoded).luma
+            pristine[3],
+            open_engine(replace(request, precision=precision), "openvino").engine.enhance(decoded, DEMO_QP).luma,
         )
         for precision in ("auto", "fp32")
     )
@@ -83,9 +89,9 @@ def test_bf16_keeps_a_deformable_network_close(tgafnet_onnx):
 def test_the_result_is_the_callers_own(live_onnx, backend):
     request = EngineRequest(load_model_file(live_onnx), 16, 16, precision="fp32")
     engine = open_engine(request, backend).engine
-    first = engine.enhance(window_of(16, 16)).luma
+    first = engine.enhance(window_of(16, 16), 33).luma
     kept = first.copy()
-    engine.enhance(255 - window_of(16, 16))
+    engine.enhance(255 - window_of(16, 16), 36)
     np.testing.assert_array_equal(first, kept)
 
 
@@ -93,17 +99,52 @@ def test_the_result_is_the_callers_own(live_onnx, backend):
 def test_a_nan_inside_the_network_is_noticed(tmp_path, backend):
     import torch
 
-    from export.checkpoint import Checkpoint
+    from cvqe.checkpoint import Checkpoint
     from export.exporter import ExportConfig, build_model, manifest_of, write
-    from tests.networks import made_up_network
+    from tests.networks import QPS, made_up_network
 
     network = made_up_network("live")
     with torch.no_grad():
         network.tail.bias.fill_(float("nan"))
     checkpoint = Checkpoint("live", network.state_dict(), "")
-    model = build_model(network, manifest_of(checkpoint, network, ExportConfig()))
+    model = build_model(network, manifest_of(checkpoint, network, ExportConfig(qp=QPS)))
     request = EngineRequest(load_model_file(write(model, tmp_path / "nan.onnx")), 16, 16, precision="fp32")
-    assert not open_engine(request, backend).engine.enhance(window_of(16, 16)).is_finite
+    assert not open_engine(request, backend).engine.enhance(window_of(16, 16), 35).is_finite
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_the_qp_reaches_the_network_within_what_it_was_trained_on(live_onnx, backend, bit_depth):
+    window = window_of(16, 24, bit_depth)
+    at = {qp: enhance(live_onnx, backend, window, bit_depth=bit_depth, qp=qp) for qp in (-3, 32, 34.5, 37, 51)}
+    np.testing.assert_array_equal(at[-3], at[32])
+    np.testing.assert_array_equal(at[51], at[37])
+    assert not np.array_equal(at[32], at[37])
+    assert not np.array_equal(at[32], at[34.5])
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("qp", [None, float("nan"), float("inf")])
+def test_a_qp_that_is_none_is_refused(live_onnx, backend, qp):
+    with pytest.raises(UsageError, match=r"takes a QP|be told a QP of"):
+        enhance(live_onnx, backend, window_of(16, 16), qp=qp)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_network_that_takes_no_qp_ignores_it(tgafnet_onnx, backend):
+    windows = [enhance(tgafnet_onnx, backend, window_of(16, 16), qp=qp) for qp in (None, 22.0, float("nan"))]
+    np.testing.assert_array_equal(windows[0], windows[1])
+    np.testing.assert_array_equal(windows[0], windows[2])
+
+
+@pytest.mark.parametrize("takes_qp", [False, True])
+def test_a_manifest_that_does_not_fit_the_inputs_is_refused(live_onnx, tgafnet_onnx, tmp_path, takes_qp):
+    model = onnx.load(tgafnet_onnx if takes_qp else live_onnx)
+    told = {entry.key: entry.value for entry in model.metadata_props} | {"cvqe.takes_qp": json.dumps(takes_qp)}
+    onnx.helper.set_model_props(model, told)
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match="were expected"):
+        load_model_file(tmp_path / "odd.onnx")
 
 
 def test_auto_takes_openvino_first_and_says_why(live_onnx):

@@ -28,13 +28,15 @@ class WatchfulEngine:
     def __init__(self, radius: int, delay_s: float = 0.0, fails_at: int | None = None, broken: tuple[int, ...] = ()):
         self.radius, self.delay_s, self.fails_at, self.broken = radius, delay_s, fails_at, broken
         self.windows: list[np.ndarray] = []
+        self.qps: list[float | None] = []
 
-    def enhance(self, frames: np.ndarray) -> Enhanced:
+    def enhance(self, frames: np.ndarray, qp: float | None = None) -> Enhanced:
         number = len(self.windows)
         time.sleep(self.delay_s)
         if number == self.fails_at:
             raise CvqeError("the engine broke down.")
         self.windows.append(frames.copy())
+        self.qps.append(qp)
         if number in self.broken:
             return Enhanced(np.zeros_like(frames[self.radius]), is_finite=False)
         return Enhanced(frames[self.radius].copy(), is_finite=True)
@@ -70,6 +72,16 @@ def test_every_window_holds_the_frames_around_its_target(video, tmp_path, delay_
 def test_a_lossless_run_gives_every_frame_back_with_its_pts_and_planes(video, tmp_path):
     run(video, tmp_path / "out.mkv", WatchfulEngine(radius=2))
     assert frames_of(tmp_path / "out.mkv") == frames_of(video)
+
+
+def test_the_engine_is_told_the_qp_of_each_windows_target(tmp_path):
+    qps = [24 + 5 * number % 17 for number in range(12)]
+    zones = "/".join(f"{number},{number},q={qp}" for number, qp in enumerate(qps, start=1))
+    params = f"log-level=none:qp=30:bframes=0:ipratio=1:aq-mode=0:cutree=0:zones={zones}"
+    make_video(tmp_path / "in.mkv", frames=12, codec="libx265", options={"x265-params": params})
+    engine = WatchfulEngine(radius=3)
+    run(tmp_path / "in.mkv", tmp_path / "out.mkv", engine, ahead=2)
+    assert engine.qps == qps
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3, 7])  # shorter than a window
@@ -117,6 +129,6 @@ def test_the_stages_work_at_the_same_time(video):
 
 def test_a_backend_that_breaks_down_is_one_sentence(video, tmp_path):
     engine = WatchfulEngine(radius=1)
-    engine.enhance = lambda frames: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
+    engine.enhance = lambda frames, qp: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
     with pytest.raises(CvqeError, match=r"test failed at frame 0 \(bad alloc\)"):
         run(video, tmp_path / "out.mkv", engine)

@@ -74,6 +74,39 @@ def test_json_holds_counts_and_both_gains(live_onnx, video, tmp_path):
     # the input is its own reference here, so every change is a loss
     assert report["gains_written"]["delta_psnr_db"] < 0 and report["gains_network"]["delta_psnr_db"] < 0
     assert report["backend"] and report["precision"] and report["reason"]
+    assert report["qp"].startswith("QP ") and report["qp"].endswith(", as the input says")
+
+
+def test_a_qp_is_said_or_asked_for_and_a_guess_is_never_silent(live_onnx, tmp_path):
+    make_video(tmp_path / "in.mkv", frames=4, size=(48, 32), codec="ffv1")
+    guessed = stream("in.mkv", "--model", live_onnx, "-o", "guessed.mkv", cwd=tmp_path)
+    assert guessed.returncode == 0, guessed.stderr
+    assert guessed.stderr.count("live is told 34.5 instead") == 1  # between the QPs it was trained on, 32 and 37
+    assert "  QP 34.5, a guess\n" in guessed.stdout
+    assert "  4 frames do not tell the QP they were coded at" in guessed.stdout
+    asked = stream("in.mkv", "--model", live_onnx, "-o", "asked.mkv", "--qp", 33, cwd=tmp_path)
+    assert "QP 33, as asked for" in asked.stdout
+    assert "do not tell" not in asked.stdout + asked.stderr
+
+
+def test_what_the_input_says_of_its_qp_changes_the_picture(live_onnx, tmp_path):
+    params = "log-level=none:qp=37:bframes=0:ipratio=1:aq-mode=0:cutree=0"
+    make_video(tmp_path / "in.mkv", frames=4, size=(48, 32), codec="libx265", options={"x265-params": params})
+    for qp in ("auto", 37, 32, 22):
+        arguments = ("in.mkv", "--model", live_onnx, "-o", f"{qp}.mkv", "--encoder", "ffv1", "--qp", qp)
+        done = stream(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    auto, said, other, finer = (frames_of(tmp_path / f"{qp}.mkv") for qp in ("auto", 37, 32, 22))
+    assert auto == said != other
+    assert finer == other  # 22 is below all that it was trained on
+
+
+def test_a_network_that_takes_no_qp_says_nothing_of_one(tgafnet_onnx, tmp_path):
+    make_video(tmp_path / "in.mkv", frames=2, size=(32, 32), codec="ffv1")
+    done = stream("in.mkv", "--model", tgafnet_onnx, "-o", "out.mkv", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["qp"] is None
+    assert "QP" not in done.stderr
 
 
 def test_frames_limits_the_run(live_onnx, video, tmp_path):

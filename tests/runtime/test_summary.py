@@ -32,7 +32,12 @@ def test_the_worst_thing_that_happened_is_the_exit_code(changes, code):
 def test_nothing_that_was_counted_is_kept_from_the_reader():
     text = str(
         summary(
-            frames_damaged=2, frames_fallen_back=3, timestamps_repaired=4, truncated="7 of 10", notes=["srt left out"]
+            frames_damaged=2,
+            frames_fallen_back=3,
+            timestamps_repaired=4,
+            truncated="7 of 10",
+            notes=["srt left out"],
+            qp="QP 30 to 34, as the input says",
         )
     )
     for words in (
@@ -41,6 +46,7 @@ def test_nothing_that_was_counted_is_kept_from_the_reader():
         "4 time stamps",
         "partial: 7 of 10",
         "srt left out",
+        "QP 30 to 34",
         "5.0 frames/s",
     ):
         assert words in text

@@ -6,7 +6,7 @@ import torch
 from onnx import TensorProto, helper
 
 from cvqe.errors import ShapeError
-from cvqe.layers import deform_conv
+from cvqe.layers import sampling
 from cvqe.layers.deform_conv import DeformConv2d, deform_conv2d
 
 # outputs are near 1; at W = 40 a float32 coordinate is good to 4e-6 px, which neighbours that differ by 1 pass on
@@ -79,10 +79,30 @@ def test_whole_pixel_offsets_read_dy_first():
     assert y[0, 0, :, :2].abs().max() == 0
 
 
+@pytest.mark.parametrize("kernel, channels, groups", [(1, 2, 2), (3, 4, 2)])
+def test_no_mask_is_a_mask_of_ones(kernel, channels, groups):
+    inputs = [i.requires_grad_() for i in random_inputs(channels, groups, 3, kernel, 7, 9)]
+    x, offset, mask, weight, bias = inputs
+    others = [x, offset, weight, bias]
+    y = deform_conv2d(x, offset, None, weight, bias)
+    expected = deform_conv2d(x, offset, torch.ones_like(mask), weight, bias)
+    torch.testing.assert_close(y, expected)
+    grads, expected_grads = (torch.autograd.grad(z.square().sum(), others) for z in (y, expected))
+    torch.testing.assert_close(grads, expected_grads)
+
+
+@pytest.mark.parametrize("strip_floats", [1, 200, 2**22])
+def test_gradients_without_a_mask_are_those_of_finite_differences(monkeypatch, strip_floats):
+    monkeypatch.setattr(sampling, "STRIP_FLOATS", strip_floats)
+    inputs = random_inputs(4, 2, 2, 3, 3, 4, dtype=torch.float64)
+    inputs[2] = None
+    torch.autograd.gradcheck(deform_conv2d, [i if i is None else i.requires_grad_() for i in inputs], fast_mode=True)
+
+
 @pytest.mark.parametrize("strip_floats", [1, 2000, 2**22])  # one row, some rows or samples, everything at once
 @pytest.mark.parametrize("kernel, channels, groups", [(1, 4, 4), (3, 4, 2), (5, 3, 3), (3, 2, 1)])
 def test_gradients_are_those_of_finite_differences(monkeypatch, strip_floats, kernel, channels, groups):
-    monkeypatch.setattr(deform_conv, "STRIP_FLOATS", strip_floats)
+    monkeypatch.setattr(sampling, "STRIP_FLOATS", strip_floats)
     inputs = random_inputs(channels, groups, 2, kernel, 3, 4, dtype=torch.float64)
     torch.autograd.gradcheck(deform_conv2d, [i.requires_grad_() for i in inputs], fast_mode=True)
 
@@ -102,7 +122,7 @@ def test_strips_give_what_one_piece_gives(monkeypatch):
 
     whole = outputs()
     for strip_floats in (1, 1500, 6000):
-        monkeypatch.setattr(deform_conv, "STRIP_FLOATS", strip_floats)
+        monkeypatch.setattr(sampling, "STRIP_FLOATS", strip_floats)
         # sums in another order
         torch.testing.assert_close(outputs(), whole, atol=1e-5, rtol=1e-5)
 
@@ -122,6 +142,12 @@ def test_coordinates_of_a_wide_picture_stay_exact(width):
     inputs = [i.float() for i in inputs]
     exact = deform_conv2d(*[i.double() for i in inputs])
     torch.testing.assert_close(deform_conv2d(*inputs).double(), exact, atol=WIDE_ATOL, rtol=0)
+
+
+def test_shapes_are_checked_without_a_mask_too():
+    x, offset, _, weight, bias = random_inputs(3, 3, 4, 3, 5, 6)
+    with pytest.raises(ShapeError, match=r"got x \[2, 3, 5, 6\], offset \[2, 54, 5, 5\], weight \[4, 3, 3, 3\]"):
+        deform_conv2d(x, offset[..., :5], None, weight, bias)
 
 
 def test_bfloat16_autocast_keeps_coordinates_and_sums_in_float32():
@@ -185,6 +211,12 @@ def test_the_op_keeps_the_promises_made_to_torch():
     torch.library.opcheck(torch.ops.cvqe.deform_conv2d.default, bfloat16, test_utils=tests)
 
 
+def test_the_op_keeps_its_promises_without_a_mask():
+    inputs = [i.requires_grad_() for i in random_inputs(4, 2, 3, 3, 5, 6)]
+    inputs[2] = None
+    torch.library.opcheck(torch.ops.cvqe.deform_conv2d.default, inputs)
+
+
 def test_a_channels_last_picture_gives_the_same():
     x, *others = random_inputs(4, 4, 3, 3, 5, 6)
     x_last = x.contiguous(memory_format=torch.channels_last)
@@ -217,4 +249,5 @@ def test_the_module_holds_weight_and_bias_and_calls_the_op():
     assert {name: tuple(p.shape) for name, p in module.named_parameters()} == {"weight": (4, 3, 3, 3), "bias": (4,)}
     assert 0 < module.weight.abs().max() <= 1 / np.sqrt(27)
     module.load_state_dict({"weight": weight, "bias": bias})
-    torch.testing.assert_close(module(x, offset, mask), deform_conv2d(x, offset, mask, weight, bias))
+    for mask_ in (mask, None):
+        torch.testing.assert_close(module(x, offset, mask_), deform_conv2d(x, offset, mask_, weight, bias))

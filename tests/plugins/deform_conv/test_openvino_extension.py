@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import onnx
+import onnxruntime
 import openvino
 import pytest
 from onnx import TensorProto, helper
@@ -19,7 +20,7 @@ ATOL = 1e-5
 WIDE_ATOL = 4e-4
 # offset, mask, x, samples, weights and y are rounded to 8 bits once; 9 products whose roundings mostly cancel
 BF16_ATOL = 0.05
-OWN, BUILTIN = "SampleTaps", "DeformableConvolution"
+OWN, WARP, BUILTIN = "SampleTaps", "WarpPlanes", "DeformableConvolution"
 
 
 def read(model, precision="f32", n_threads=2):
@@ -114,15 +115,17 @@ def test_coordinates_are_exact_in_bf16_too(channels):
     assert np.abs(run(case, "bf16") - run(make_case(channels, 3, 5, 1400), "bf16")).max() > 5 * BF16_ATOL
 
 
+@pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("precision, hint", [("f32", "bf16"), ("bf16", "f32"), ("f32", "f16"), ("bf16", "f16")])
-def test_a_precision_other_than_the_hint_only_costs_time(precision, hint):
-    case = make_case(4, 3, 9, 11)
+def test_a_precision_other_than_the_hint_only_costs_time(precision, hint, kernel):
+    case = make_case(4, kernel, 9, 11)
     np.testing.assert_allclose(run(case, precision, hint=hint), case.reference(), atol=BF16_ATOL, rtol=0)
 
 
+@pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("precision, atol", [("f32", ATOL), ("bf16", BF16_ATOL)])
-def test_one_compiled_model_takes_every_size(precision, atol):
-    cases = [make_case(4, 3, height, width) for height, width in ((9, 11), (16, 8), (1, 1))]
+def test_one_compiled_model_takes_every_size(precision, atol, kernel):
+    cases = [make_case(4, kernel, height, width) for height, width in ((9, 11), (16, 8), (1, 1))]
     for case in cases:
         case.tensors.update({name: cases[0].tensors[name] for name in ("weight", "bias")})
     model = compiled(cases[0].model(), precision)
@@ -132,8 +135,9 @@ def test_one_compiled_model_takes_every_size(precision, atol):
 
 @pytest.mark.parametrize("far", [np.nan, np.inf, -3e38, 2.0**31])
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_taps_moved_out_of_the_picture_read_zero(far, precision):
-    case = make_case(3, 3, 6, 7)
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_taps_moved_out_of_the_picture_read_zero(far, precision, kernel):
+    case = make_case(3, kernel, 6, 7)
     case.tensors["offset"][:, ::2] = far
     expected = np.broadcast_to(case.tensors["bias"][:, None, None], (1, 4, 6, 7))
     np.testing.assert_allclose(run(case, precision), expected, atol=ATOL if precision == "f32" else BF16_ATOL, rtol=0)
@@ -217,6 +221,140 @@ def test_nothing_is_copied_around_the_sampler_in_bf16():
     assert executed.count("Reorder") <= 3 and executed.count("Transpose") <= 1
 
 
+def identity(case, without=()):
+    """Return the case with the weights of a warp, and without some of its tensors."""
+    channels = case.tensors["x"].shape[1]
+    weight, bias = np.eye(channels, dtype=np.float32)[:, :, None, None], np.zeros(channels, np.float32)
+    tensors = case.tensors | {"weight": weight, "bias": bias}
+    return Case({name: t for name, t in tensors.items() if name not in without}, case.attributes)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("without", [[], ["mask"], ["bias", "mask"]], ids=str)
+@pytest.mark.parametrize("precision, atol", [("f32", ATOL), ("bf16", BF16_ATOL)])
+def test_a_warp_needs_no_convolution(channels, without, precision, atol):
+    case = identity(make_case(channels, 1, 17, 31), without)
+    types = op_types(read(case.model(), precision)[1])
+    assert WARP in types and not {OWN, "Convolution", "Add"} & set(types)
+    np.testing.assert_allclose(run(case, precision), case.reference(), atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("changed", ["weight", "bias"])
+def test_one_tap_with_other_weights_is_a_warp_and_a_convolution(changed):
+    case = identity(make_case(3, 1, 9, 11))
+    case.tensors[changed][1] += 0.5
+    assert {WARP, "Convolution"} <= set(op_types(read(case.model())[1]))
+    np.testing.assert_allclose(run(case), case.reference(), atol=ATOL, rtol=0)
+
+
+@pytest.mark.parametrize("channels, kernel, options", [(9, 1, {}), (2, 3, {}), (2, 1, {"stride": 2})], ids=str)
+def test_what_is_no_warp_of_a_few_planes_goes_the_general_way(channels, kernel, options):
+    assert OWN in op_types(read(make_case(channels, kernel, 8, 8, **options).model())[1])
+
+
+def aligned(planes="frames"):
+    """Return what an exporter writes around a warp: neighbors cut out of frames, displacements in cells of 8x8.
+
+    The frames come as planes; "mixed", which a convolution makes of them, has channels last.
+    """
+    rng = np.random.default_rng(3)
+    constants = {
+        "gain": np.float32(1.5),
+        "predict": rng.standard_normal((4 * 8**2, 3, 8, 8), np.float32) / 14,
+        "mix": rng.random((3, 3, 1, 1), np.float32) / 2,
+        "head": rng.standard_normal((4, 2, 4, 4), np.float32) / 6,
+        "identity": np.eye(2, dtype=np.float32)[:, :, None, None],
+        "zeros": np.zeros(2, np.float32),
+        **{name: np.int64(value) for name, value in (("start", 0), ("stop", 2**63 - 1), ("axis", 1), ("step", 2))},
+        "list": np.array([-1]),
+    }
+    wrapped = [
+        helper.make_node(kind, [*inputs, *others], [output], **attributes)
+        for name in ("start", "stop", "axis", "step")
+        for kind, inputs, others, output, attributes in (
+            ("Cast", [name], [], f"{name} cast", {"to": TensorProto.INT64}),
+            ("Reshape", [f"{name} cast"], ["list"], f"{name} list", {}),
+        )
+    ]
+    nodes = [
+        *wrapped,
+        helper.make_node("Mul", ["window", "gain"], ["frames"]),
+        helper.make_node("Conv", ["frames", "mix"], ["mixed"]),
+        helper.make_node("Slice", [planes, "start list", "stop list", "axis list", "step list"], ["neighbors"]),
+        helper.make_node("Conv", ["frames", "predict"], ["cells"], strides=[8, 8]),
+        helper.make_node("DepthToSpace", ["cells"], ["displacement"], blocksize=8, mode="CRD"),
+        helper.make_node("DeformConv", ["neighbors", "identity", "displacement", "zeros"], ["warped"], offset_group=2),
+        helper.make_node("Conv", ["warped", "head"], ["y"], strides=[4, 4]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "aligned",
+        [helper.make_tensor_value_info("window", TensorProto.FLOAT, [1, 3, "height", "width"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return model.SerializeToString(), {"window": rng.random((1, 3, 64, 96), np.float32)}
+
+
+@pytest.mark.parametrize("planes", ["frames", "mixed"])
+@pytest.mark.parametrize("precision, atol", [("f32", 2 * ATOL), ("bf16", BF16_ATOL)])
+def test_a_warp_reads_frames_and_cells_in_place(planes, precision, atol):
+    model, feeds = aligned(planes)
+    types = op_types(read(model, precision)[1])
+    assert WARP in types and not {"Slice", "DepthToSpace"} & set(types)
+    y = compiled(model, precision)(feeds)[0]
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(y, session.run(None, feeds)[0], atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("planes", ["frames", "mixed"])
+def test_nothing_is_copied_for_a_warp_in_bf16(planes):
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bfloat16 convolutions")
+    model, feeds = aligned(planes)
+    core, network = read(model, "bf16")
+    network.reshape(feeds["window"].shape)
+    request = core.compile_model(
+        network, "CPU", {"INFERENCE_PRECISION_HINT": "bf16", "PERF_COUNT": True}
+    ).create_infer_request()
+    request.infer(feeds)
+    executed = [p.node_type for p in request.profiling_info if p.status == p.Status.EXECUTED]
+    assert executed.count("Reference") == 1
+    # the frames and what is warped of them are made channels last for convolutions, y is made planes
+    assert executed.count("Reorder") + executed.count("Transpose") == 3
+
+
+def in_cells_of_another_order(case, block):
+    """Return a model whose offsets are DepthToSpace, DCR, of an input: a cell's pixels are far apart in memory."""
+    channels, height, width = case.tensors["offset"].shape[1:]
+    cells = case.tensors["offset"].reshape(1, channels, height // block, block, width // block, block)
+    cells = cells.transpose(0, 3, 5, 1, 2, 4).reshape(1, -1, height // block, width // block)
+    nodes = [
+        helper.make_node("DepthToSpace", ["cells"], ["offset"], blocksize=block, mode="DCR"),
+        helper.make_node("DeformConv", ["x", "weight", "offset", "bias"], ["y"], **case.attributes),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "cells",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
+            for name, array in (("x", case.tensors["x"]), ("cells", cells))
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(case.tensors[name], name) for name in ("weight", "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=10)
+    return model.SerializeToString(), {"x": case.tensors["x"], "cells": cells}
+
+
+def test_cells_of_another_order_are_not_read_in_place():
+    case = identity(make_case(2, 1, 16, 24), ["mask"])
+    model, feeds = in_cells_of_another_order(case, 8)
+    assert {WARP, "DepthToSpace"} <= set(op_types(read(model)[1]))
+    np.testing.assert_allclose(compiled(model)(feeds)[0], case.reference(), atol=ATOL, rtol=0)
+
+
 @pytest.mark.parametrize("precision, atol", [("f32", ATOL), ("bf16", BF16_ATOL)])
 def test_without_a_compiler_the_builtin_operation_takes_over_and_says_so(precision, atol, monkeypatch, caplog):
     def broken():
@@ -276,8 +414,9 @@ def test_a_weight_of_unknown_size_is_refused():
         read(model.SerializeToString())
 
 
-def test_an_offset_of_too_few_channels_is_refused():
+@pytest.mark.parametrize("name, channels, n_left", [("offset", 54, 52), ("x", 3, 2), ("mask", 27, 26)])
+def test_an_input_of_too_few_channels_is_refused(name, channels, n_left):
     case = make_case(3, 3, 9, 11)
-    case.tensors["offset"] = case.tensors["offset"][:, :-2]
-    with pytest.raises(RuntimeError, match=r"DeformConv's offset is \[1,52,.*, but needs 54 channels"):
+    case.tensors[name] = case.tensors[name][:, :n_left]
+    with pytest.raises(RuntimeError, match=rf"DeformConv's {name} is \[1,{n_left},.*, but needs {channels} channels"):
         read(case.model())

@@ -7,6 +7,7 @@ from cvqe.errors import ShapeError
 from plugins.deform_conv import sampler, sampling_kernel
 from plugins.deform_conv.reference import deform_conv
 from plugins.deform_conv.sampler import Geometry, MaskKind, Sampler
+from tests.plugins.deform_conv.arrays import bfloat16_bits, channels_last, from_bfloat16_bits
 from tests.plugins.deform_conv.cases import make_case
 
 # samples are below 1; three interpolations and a product, each rounded to half of 6e-8
@@ -14,19 +15,6 @@ ATOL = 5e-7
 SIGMOID_ATOL = 1e-6  # the same, and a power of two good to 2e-7
 BF16_ATOL = 2**-9 + ATOL  # half a bfloat16 step at 1, where samples end
 WIDE = 4096  # a float32 coordinate there moves in steps of 2.4e-4 to 4.9e-4 px
-
-
-def channels_last(tensor):
-    return np.ascontiguousarray(np.moveaxis(tensor, 1, 3))
-
-
-def bfloat16_bits(tensor):
-    bits = tensor.view(np.uint32)
-    return ((bits + ((bits >> 16) & 1) + 0x7FFF) >> 16).astype(np.uint16)
-
-
-def from_bfloat16_bits(bits):
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def expected_samples(case, dtype=np.float64):

@@ -11,10 +11,11 @@ from typing import Any
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import Tensor
+from torch import Tensor, nn
 
 from cvqe.errors import InputError, ModelError
 from cvqe.manifest import manifest_from_properties
+from cvqe.models import create
 
 StateDict = dict[str, Tensor]
 
@@ -64,6 +65,21 @@ def recognise(state_dict: Mapping[str, Any], origin: Path) -> tuple[str, dict[st
         f"{origin} names no network and its tensors (first: {first}) are no known one's; "
         "save it with training/train.py, or name what it is with --model."
     )
+
+
+def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
+    """Create the network and load its weights, every one of them.
+
+    Raises:
+        ModelError: a tensor is missing, unknown or of another shape.
+    """
+    network = create(checkpoint.network, **checkpoint.options).eval()
+    try:
+        network.load_state_dict(checkpoint.state_dict, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise ModelError(f"the weights do not fit {checkpoint.network}: {first}") from error
+    return network
 
 
 def _from_pickle(path: Path, network: str | None) -> Checkpoint:

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvqe.errors import InputError
+from training.clip_pairs import ClipPair
+from training.patches import PatchSource, window_frames
+
+
+def pair(name="a", qp=37, n_frames=5, size=(24, 40)):
+    """A clip whose pixel tells frame, row and column; coding adds one."""
+    t, y, x = np.mgrid[:n_frames, : size[0], : size[1]]
+    pristine = (t * 50 + y % 5 * 10 + x % 10).astype(np.uint8)
+    return ClipPair(name, qp, pristine, pristine + 1)
+
+
+def test_the_same_step_draws_the_same_batch_whatever_came_before():
+    one, other = (PatchSource([pair()], 3, 16, {}, seed=1) for _ in range(2))
+    one.batch(0, 0, 4)
+    np.testing.assert_array_equal(one.batch(7, 0, 4).window, other.batch(7, 0, 4).window)
+    assert not np.array_equal(one.batch(7, 0, 4).window, one.batch(8, 0, 4).window)
+    assert not np.array_equal(one.batch(7, 0, 4).window, one.batch(7, 1, 4).window)
+
+
+def test_decoded_and_pristine_show_the_same_place_the_same_way_up():
+    batch = PatchSource([pair()], 3, 16, {}, seed=0).batch(0, 0, 64)
+    assert batch.window.shape == batch.pristine.shape == (64, 7, 16, 16)
+    np.testing.assert_array_equal(batch.window, batch.pristine + 1)
+
+
+def test_all_eight_orientations_are_drawn():
+    batch = PatchSource([pair(size=(16, 16), n_frames=1)], 0, 16, {}, seed=0).batch(0, 0, 200)
+    assert len({patch.tobytes() for patch in batch.pristine}) == 8
+
+
+@given(t=st.integers(0, 4), radius=st.integers(0, 9))
+def test_a_window_stands_still_beyond_the_clips_ends(t, radius):
+    frames = window_frames(t, radius, 5)
+    assert len(frames) == 2 * radius + 1
+    assert frames[radius] == t
+    np.testing.assert_array_equal(frames, [min(max(k, 0), 4) for k in range(t - radius, t + radius + 1)])
+
+
+def test_a_qps_weight_rules_how_often_it_is_drawn():
+    batch = PatchSource([pair(qp=22), pair(qp=37)], 0, 8, {"37": 3.0}, seed=0).batch(0, 0, 2000)
+    assert 0.70 < np.mean(batch.qp == 37) < 0.80
+
+
+def test_each_patch_brings_its_frames_error():
+    clip = pair()
+    clip.decoded[2] += 9  # ten levels off
+    batch = PatchSource([clip], 0, 8, {}, seed=0).batch(0, 0, 100)
+    assert set(batch.frame_mse.tolist()) == {3.0, 100.0}  # one level off is raised to the floor
+
+
+def test_a_clip_smaller_than_a_patch_is_named():
+    with pytest.raises(InputError, match=r"tiny is 40x24, smaller than a patch of 32"):
+        PatchSource([pair("tiny")], 3, 32, {}, seed=0)

@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from cvqe.errors import InputError, UsageError
+from training.recipe import Recipe, recipe_as_mapping, with_overrides
+from training.run_state import Files, load_state, save
+
+
+def test_a_runs_files_are_named_after_its_checkpoint(tmp_path):
+    files = Files(tmp_path / "live.pt")
+    assert (files.state.name, files.log.name) == ("live.state.pt", "live.csv")
+
+
+def test_a_state_comes_back_and_leaves_nothing_unfinished(tmp_path):
+    path = tmp_path / "new" / "s.pt"
+    save({"recipe": recipe_as_mapping(Recipe()), "step": 3, "network": {"w": torch.ones(2)}}, path)
+    assert load_state(path, Recipe())["step"] == 3
+    assert [file.name for file in path.parent.iterdir()] == ["s.pt"]
+
+
+def test_another_recipes_state_is_refused_with_what_changed(tmp_path):
+    save({"recipe": recipe_as_mapping(Recipe()), "step": 3}, tmp_path / "s.pt")
+    with pytest.raises(UsageError, match=r"schedule\.batch was 8, is 4"):
+        load_state(tmp_path / "s.pt", with_overrides(Recipe(), ["schedule.batch=4"]))
+
+
+def test_a_cut_state_is_refused(tmp_path):
+    save({"recipe": recipe_as_mapping(Recipe()), "network": torch.ones(1000)}, tmp_path / "s.pt")
+    (tmp_path / "s.pt").write_bytes((tmp_path / "s.pt").read_bytes()[:500])
+    for path in (tmp_path / "s.pt", tmp_path / "none.pt"):
+        with pytest.raises(InputError, match="holds no state to go on from"):
+            load_state(path, Recipe())

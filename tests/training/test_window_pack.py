@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from cvqe.errors import InputError
+from tests.training.test_patches import pair
+from training.patches import PatchSource
+from training.window_pack import PackedWindows, save_windows
+
+
+@pytest.fixture
+def pack(tmp_path):
+    source = PatchSource([pair(qp=22), pair(qp=37)], 3, 24, {}, seed=0)
+    return save_windows(source, 10, tmp_path / "p.npz")
+
+
+def test_packed_windows_are_batches(pack):
+    batch = PackedWindows([pack, pack], 3, 16, seed=0).batch(3, 0, 5)
+    assert batch.window.shape == (5, 7, 16, 16)
+    assert batch.window.dtype == np.uint8
+    np.testing.assert_array_equal(batch.window, batch.pristine + 1)
+    assert set(batch.qp.tolist()) <= {22.0, 37.0}
+
+
+def test_a_step_draws_the_same_from_packs_too(pack):
+    one, other = (PackedWindows([pack], 3, 16, seed=0) for _ in range(2))
+    np.testing.assert_array_equal(one.batch(9, 1, 4).window, other.batch(9, 1, 4).window)
+    assert not np.array_equal(one.batch(9, 1, 4).window, one.batch(9, 0, 4).window)
+
+
+def test_packs_that_do_not_fit_are_refused(pack, tmp_path):
+    with pytest.raises(InputError, match="windows of 7 frames at 24 px"):
+        PackedWindows([pack], 2, 16, seed=0)
+    with pytest.raises(InputError, match="needs some of 7 frames, 32 px"):
+        PackedWindows([pack], 3, 32, seed=0)
+    other = save_windows(PatchSource([pair()], 3, 20, {}, seed=0), 2, tmp_path / "q.npz")
+    with pytest.raises(InputError, match=r"\[20, 24\] px"):
+        PackedWindows([pack, other], 3, 16, seed=0)
+
+
+def test_a_file_that_is_no_pack_is_named(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"x\.npz is no pack"):
+        PackedWindows([tmp_path / "x.npz"], 3, 16, seed=0)

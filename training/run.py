@@ -1,0 +1,145 @@
+"""One run of a training: its data, its network, its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
+from cvqe.errors import UsageError
+from cvqe.models import create
+from training.batches import Source
+from training.clip_pairs import load_pairs, load_validation
+from training.loop import Trainer, train
+from training.luma_cache import LumaCache
+from training.patches import PatchSource
+from training.processes import Place, joined
+from training.recipe import Recipe, load_recipe, with_overrides
+from training.run_state import Files, load_state
+from training.start import STARTS
+from training.validation import Validation
+from training.window_pack import PackedWindows
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to train, on what, and where to keep it."""
+
+    config: Path
+    output: Path
+    clips: Path | None = None
+    coded: Path | None = None
+    windows: tuple[Path, ...] = ()
+    resume: bool = False
+    init: Path | None = None
+    overrides: tuple[str, ...] = ()
+    cache: Path | None = None
+    device: str = "auto"
+    threads: int = 0
+
+
+def run_training(options: Training) -> Path:
+    """Run a recipe to its end and return the checkpoint's path.
+
+    Raises:
+        CvqeError: the recipe, the data or the files can't be what they are asked to be.
+    """
+    recipe = checked(with_overrides(load_recipe(options.config), list(options.overrides)))
+    files = Files(options.output)
+    _check_files(options, files)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with joined(options.device) as place:
+        trainer = _trainer(options, recipe, files, place)
+        source, validation = _data(options, recipe, int(trainer.network.radius))
+        train(trainer, source, files, validation)
+    return files.checkpoint
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """Return the recipe if its words mean something.
+
+    Raises:
+        UsageError: they don't.
+    """
+    from training.losses import PICTURE_LOSSES
+
+    for what, value, known in (
+        ("loss.picture", recipe.loss.picture, PICTURE_LOSSES),
+        ("network.start", recipe.network.start, STARTS),
+        ("schedule.decay", recipe.schedule.decay, ("cosine", "constant")),
+        ("run.precision", recipe.run.precision, ("fp32", "bf16", "fp16")),
+    ):
+        if value not in known:
+            raise UsageError(f"{what} is {value!r}; choose one of {', '.join(known)}.")
+    if min(recipe.schedule.steps, recipe.schedule.batch, recipe.data.patch_px) < 1:
+        raise UsageError("schedule.steps, schedule.batch and data.patch_px must be 1 or more.")
+    return recipe
+
+
+def _check_files(options: Training, files: Files) -> None:
+    if options.windows and (options.clips or options.coded):
+        raise UsageError("give either clips with --coded, or --windows.")
+    if not options.windows and not (options.clips and options.coded):
+        raise UsageError("give the pristine clips and --coded FOLDER, or --windows PACK...")
+    if options.resume and options.init:
+        raise UsageError("--resume goes on with its own weights; leave --init away.")
+    if files.state.exists() and not options.resume:
+        raise UsageError(f"{files.state} is there from an earlier run. Go on:  --resume     or name another --output.")
+
+
+def _trainer(options: Training, recipe: Recipe, files: Files, place: Place) -> Trainer:
+    torch.manual_seed(recipe.run.seed)  # every process starts with the same weights
+    network = create(recipe.network.name, **recipe.network.options)
+    STARTS[recipe.network.start](network)
+    if options.init:
+        take_weights(network, options.init, recipe.network.name)
+    trainer = Trainer(network, recipe, place, teacher_of(recipe))
+    if options.resume:
+        trainer.load_state(load_state(files.state, recipe))
+    return trainer
+
+
+def teacher_of(recipe: Recipe) -> nn.Module | None:
+    """Load the network that a recipe learns from, if it names one.
+
+    Raises:
+        InputError: the file can't be read.
+        ModelError: it holds no network of ours.
+        UsageError: only one of loss.teacher and loss.distillation is given.
+    """
+    loss = recipe.loss
+    if bool(loss.teacher) != bool(loss.distillation):
+        raise UsageError("a recipe needs both of loss.teacher and loss.distillation, or neither.")
+    return network_from_checkpoint(load_checkpoint(Path(loss.teacher))) if loss.teacher else None
+
+
+def take_weights(network: nn.Module, origin: Path, name: str) -> None:
+    """Load every weight of a checkpoint that fits; a wider or deeper preset starts from a smaller one's motion search.
+
+    Raises:
+        UsageError: none fits.
+    """
+    own = network.state_dict()
+    found = {
+        key: value
+        for key, value in load_checkpoint(origin).state_dict.items()
+        if key in own and own[key].shape == value.shape
+    }
+    if not found:
+        raise UsageError(f"{origin} holds no weights of {name}.")
+    network.load_state_dict(found, strict=False)
+
+
+def _data(options: Training, recipe: Recipe, radius: int) -> tuple[Source, Validation | None]:
+    data, seed = recipe.data, recipe.run.seed
+    if options.windows:
+        return PackedWindows(options.windows, radius, data.patch_px, seed), None
+    assert options.clips and options.coded  # _check_files
+    load = LumaCache(options.cache or options.coded / "cache").load
+    held_back = load_validation(options.clips, options.coded, data, load)
+    pairs = load_pairs(options.clips, options.coded, data, load)
+    return PatchSource(pairs, radius, data.patch_px, data.weight_of_qp, seed), Validation(
+        held_back
+    ) if held_back else None

@@ -1,0 +1,44 @@
+"""The gain on clips that are held back from a training."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch import nn
+
+from cvqe.metrics import psnr_db
+from cvqe.models import takes_qp
+from training.clip_pairs import ClipPair
+from training.patches import window_frames
+
+FRAMES_OF_A_CLIP = 4
+
+
+class Validation:
+    """Whole frames of held-back clips, enhanced now and then."""
+
+    def __init__(self, pairs: Sequence[ClipPair]) -> None:
+        self.pairs = pairs
+
+    def gains(self, network: nn.Module) -> dict[int, float]:
+        """Return the mean gain in dB at each QP, over a few frames of every clip."""
+        gains: dict[int, list[float]] = {}
+        for pair in self.pairs:
+            for t in np.linspace(0, len(pair.pristine) - 1, FRAMES_OF_A_CLIP + 2).astype(int)[1:-1]:
+                gains.setdefault(pair.qp, []).append(frame_gain_db(network, pair, int(t)))
+        return {qp: fmean(values) for qp, values in sorted(gains.items())}
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not read by mypy
+def frame_gain_db(network: nn.Module, pair: ClipPair, t: int) -> float:
+    """Return what a network gains on one whole frame, rounded to 8 bits as the runtime does."""
+    device = next(network.parameters()).device
+    decoded = np.ascontiguousarray(pair.decoded[window_frames(t, int(network.radius), len(pair.decoded))])
+    window = torch.from_numpy(decoded).to(device)[None].float() / 255
+    qp = torch.full((1,), float(pair.qp), device=device)
+    with torch.autocast(device.type, torch.bfloat16):
+        enhanced = network(window, qp) if takes_qp(network) else network(window)
+    levels = (enhanced[0, 0].float() * 255).round().clamp(0, 255).byte().cpu().numpy()
+    before, after = (psnr_db(pair.pristine[t], plane) for plane in (pair.decoded[t], levels))
+    return after - before if np.isfinite(before) and np.isfinite(after) else 0.0

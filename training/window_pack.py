@@ -1,0 +1,73 @@
+"""Windows cut beforehand into one .npz: a training that needs neither clips nor PyAV, on any machine.
+
+window [N, 2R+1, S, S] uint8   pristine [N, 2R+1, S, S] uint8   frame_mse [N] float32   qp [N] float32
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cvqe.errors import InputError
+from training.batches import Batch, Source
+
+PARTS = ("window", "pristine", "frame_mse", "qp")
+
+
+def save_windows(source: Source, n_windows: int, path: Path) -> Path:
+    """Draw windows as a training would, and write them under the final name once they are whole."""
+    batch = source.batch(0, 0, n_windows)
+    unfinished = path.with_suffix(".tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, **{part: getattr(batch, part) for part in PARTS})
+    return unfinished.replace(path)
+
+
+class PackedWindows:
+    """Batches from packs; a patch is cut and turned anew each time when the packs' windows are larger."""
+
+    def __init__(self, packs: Sequence[Path], radius: int, patch_px: int, seed: int) -> None:
+        """Read the packs into memory.
+
+        Raises:
+            InputError: a pack can't be read, or its windows have another radius or are smaller than a patch.
+        """
+        contents = [_read(pack, 2 * radius + 1, patch_px) for pack in packs]
+        sizes = {content.window.shape[-1] for content in contents}
+        if len(sizes) > 1:
+            raise InputError(f"the packs hold windows of {sorted(sizes)} px; use packs of one size at a time.")
+        parts = {part: np.concatenate([getattr(content, part) for content in contents]) for part in PARTS}
+        self.windows, self.patch_px, self.seed = Batch(**parts), patch_px, seed
+
+    def batch(self, step: int, rank: int, size: int) -> Batch:
+        """Draw a step's batch; it depends on (seed, rank, step) alone."""
+        random = np.random.default_rng((self.seed, rank, step))
+        chosen = random.integers(len(self.windows.qp), size=size)
+        room = self.windows.window.shape[-1] - self.patch_px
+        y, x = (int(random.integers(room + 1)) for _ in range(2))
+        turns, is_flipped = int(random.integers(4)), bool(random.integers(2))
+
+        def cut(part: str) -> np.ndarray:
+            patches = getattr(self.windows, part)[chosen, :, y : y + self.patch_px, x : x + self.patch_px]
+            turned = np.rot90(patches, turns, axes=(2, 3))
+            return np.ascontiguousarray(turned[..., ::-1] if is_flipped else turned)
+
+        return Batch(cut("window"), cut("pristine"), self.windows.frame_mse[chosen], self.windows.qp[chosen])
+
+
+def _read(pack: Path, n_frames: int, patch_px: int) -> Batch:
+    try:
+        with np.load(pack) as content:
+            batch = Batch(**{part: content[part] for part in PARTS})
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{pack} is no pack of windows ({error}). Make one:  python training/pack.py --help"
+        ) from error
+    frames, size = batch.window.shape[1], batch.window.shape[-1]
+    if frames != n_frames or size < patch_px or not len(batch.qp):
+        raise InputError(
+            f"{pack} holds {len(batch.qp)} windows of {frames} frames at {size} px; "
+            f"the recipe needs some of {n_frames} frames, {patch_px} px or more."
+        )
+    return batch
