@@ -30,26 +30,35 @@ def rows_of(name: str) -> list[dict[str, str]]:
 def gains_of(network: str, configuration: str, qp: int | None = None) -> list[dict[str, str]]:
     """Return the rows of one network and coding configuration, at one QP or at all."""
     rows = rows_of("evaluation/results.csv")
-    wanted = {"subject": network, "configuration": configuration, **({} if qp is None else {"qp": str(qp)})}
-    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    wanted = {"configuration": configuration, **({} if qp is None else {"qp": str(qp)})}
+    # a subject's name goes on with its backend and precision
+    own = [row for row in rows if row["subject"].split()[0] == network]
+    return [row for row in own if all(row[name] == value for name, value in wanted.items())]
 
 
 def gains_table() -> str:
     """Return the gain of the default network on every test clip, in both low-delay configurations."""
     columns = [gains_of(DEFAULT, configuration, MAIN_QP) for configuration in LOW_DELAY]
+    of_clip = [{row["clip"]: [row] for row in rows} for rows in columns]
     lines = [
         "| clip | frames | ldp: decoded, dB | gain, dB | SSIM, e-4 | ldp-hm: decoded, dB | gain, dB | SSIM, e-4 |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for rows in zip(*columns, strict=True):
-        cells = [f"{float(row['psnr_db_decoded']):.2f} | {gain_cells([row])}" for row in rows]
-        lines.append(f"| {rows[0]['clip']} | {rows[0]['frames']} | {' | '.join(cells)} |")
+    for row in columns[0]:
+        cells = [decoded_and_gain(rows.get(row["clip"], [])) for rows in of_clip]
+        lines.append(f"| {row['clip']} | {row['frames']} | {' | '.join(cells)} |")
     n_frames = sum(int(row["frames"]) for row in columns[0])
-    means = [f"| {gain_cells(rows)}" for rows in columns]
-    lines.append(f"| **mean** | {n_frames} | {' | '.join(means)} |")
+    lines.append(f"| **mean** | {n_frames} | {' | '.join(decoded_and_gain(rows) for rows in columns)} |")
     first = columns[0][0]
     where = f"{first['machine']}; {first['backend']} {first['precision']}; commit {first['git_sha']}."
     return "\n".join([*lines, "", where])
+
+
+def decoded_and_gain(rows: list[dict[str, str]]) -> str:
+    """Return mean PSNR before, delta PSNR and delta SSIM as three cells; empty where nothing was measured."""
+    if not rows:
+        return " | | "
+    return f"{fmean(float(row['psnr_db_decoded']) for row in rows):.2f} | {gain_cells(rows)}"
 
 
 def gain_cells(rows: list[dict[str, str]]) -> str:
@@ -66,6 +75,9 @@ def qps_table() -> str:
         cells = []
         for configuration in LOW_DELAY:
             rows = gains_of(DEFAULT, configuration, qp)
+            if not rows:
+                cells.append(" | | ")
+                continue
             psnr, ssim = gain_cells(rows).split(" | ")
             cells.append(f"{psnr} | {min(float(row['delta_psnr_db']) for row in rows):+.3f} | {ssim}")
         lines.append(f"| {qp} | {' | '.join(cells)} |")
