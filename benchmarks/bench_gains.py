@@ -1,7 +1,7 @@
 """Measure what the default network gains on coded clips, through stream.py, and write the table.
 
-$ python training/compress.py ../shared/clips/test --qp 37 --output data/test
-$ python benchmarks/bench_gains.py ../shared/clips/test --coded data/test/ldp_qp37
+$ python training/compress.py TEST_CLIPS --qp 37 --output data/test
+$ python benchmarks/bench_gains.py TEST_CLIPS --coded data/test/ldp_qp37
 
 Every clip runs through stream.py with its pristine original; frames in must be frames out. The gain "network" is
 measured on the frames as they leave the network, "written" on those decoded back from the file with default settings.

@@ -1,8 +1,8 @@
 """Measure what neighboring frames are worth once they are aligned: the choice of frames that a network should read.
 
 $ pip install opencv-python-headless
-$ python training/compress.py ../shared/clips/train --qp 37 --output data/train
-$ python benchmarks/bench_neighbors.py ../shared/clips/train --coded data/train/ldp_qp37
+$ python training/compress.py CLIPS --qp 37 --output data/train
+$ python benchmarks/bench_neighbors.py CLIPS --coded data/train/ldp_qp37
 
 No network: each neighbor is moved onto the target by optical flow between the decoded frames (DIS, Kroeger et al., ECCV
 2016), averaged over cells of 8x8 px, and its difference to the target is gated at three strengths. The gain is that of

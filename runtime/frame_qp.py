@@ -27,7 +27,7 @@ def frame_qp(picture: av.VideoFrame) -> float | None:
     if params.codec_type != VideoEncParamsType.H264:
         return None
     # FFmpeg counts from the smallest QP of the depth: 12 below 0 at 10 bit
-    return params.qp + _mean_delta(params) - _QPS_A_BIT * (picture.format.components[0].bits - 8)
+    return _mean_qp(params) - _QPS_A_BIT * (picture.format.components[0].bits - 8)
 
 
 def _encoding_params(picture: av.VideoFrame) -> VideoEncParams | None:
@@ -38,10 +38,18 @@ def _encoding_params(picture: av.VideoFrame) -> VideoEncParams | None:
     return found if isinstance(found, VideoEncParams) else None
 
 
-def _mean_delta(params: VideoEncParams) -> float:
+def _mean_qp(params: VideoEncParams) -> float:
+    """Return the mean over macroblocks, on FFmpeg's scale.
+
+    Those at 0 are left out where others are not: with frame threads FFmpeg may hand out a picture's table before
+    another thread has filled it, and a zero is then no lossless block but one to come.
+    """
     if not params.nb_blocks:
-        return 0.0
+        return float(params.qp)
     data = memoryview(params)[params.blocks_offset :]  # type: ignore[arg-type]  # a Buffer, though the stubs don't say so
     n_columns = params.block_size // 4
     deltas = np.frombuffer(data, np.int32, params.nb_blocks * n_columns)[_DELTA_QP_COLUMN::n_columns]
-    return int(np.add.reduce(deltas)) / params.nb_blocks  # several times faster than mean(), and needed for every frame
+    n_filled = int(np.count_nonzero(deltas != -params.qp))
+    # zeros add -qp each; the sum is several times faster than mean(), and needed for every frame
+    filled = int(np.add.reduce(deltas)) + params.qp * (params.nb_blocks - n_filled)
+    return params.qp + filled / n_filled if n_filled else 0.0

@@ -28,6 +28,9 @@ class Source(Protocol):
     def batch(self, step: int, rank: int, size: int) -> Batch:
         """Draw the batch of a step: the same three numbers give the same batch, whatever was drawn before."""
 
+    def facts(self) -> str:
+        """Return what the data is: another text, other batches."""
+
 
 class Prefetcher:
     """Draws the batches of successive steps in a thread; use as a context manager."""

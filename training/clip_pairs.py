@@ -1,5 +1,6 @@
 """Clips before and after coding, checked against each other."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -13,6 +14,7 @@ from cvqe.errors import InputError
 from training.clip_list import find_clips
 from training.recipe import DataRecipe
 
+log = logging.getLogger(__name__)
 Luma = NDArray[np.uint8]
 LEAST_FRAME_MSE = 3.0  # 43 dB: better coded frames would rule the loss that divides by it
 Load = Callable[[Path], Luma]
@@ -49,8 +51,10 @@ def load_pairs(pristine: Path, coded: Path, data: DataRecipe, load: Load) -> lis
 
 
 def load_validation(pristine: Path, coded: Path, data: DataRecipe, load: Load) -> list[ClipPair]:
-    """Read the clips that the recipe holds back; none when it names none."""
-    if not data.validation:
+    """Read the clips that the recipe holds back; none when it names none of them."""
+    if not any(matches(path.stem, data.validation) for path in find_clips(pristine)):
+        if data.validation:
+            log.warning("no clip of %s is held back: data.validation names %s", pristine, ", ".join(data.validation))
         return []
     return _pairs(pristine, coded, data, load, is_wanted=lambda name: matches(name, data.validation))
 

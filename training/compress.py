@@ -1,6 +1,6 @@
 """Code pristine clips with HEVC or AVC at the QPs a network shall repair.
 
-$ python training/compress.py ../shared/clips/train --qp 22 27 32 37 42 --output data/train
+$ python training/compress.py CLIPS --qp 22 27 32 37 42 --output data/train
 
 Clips are .mkv .mp4 .y4m .mov .avi .webm files, 8-bit 4:2:0 with even sides or gray; their frames are coded at the
 nominal rate. Coded clips are OUTPUT/CONFIGURATION_qpQP/CLIP.mkv, where other codecs and transform trees go into folders

@@ -1,7 +1,7 @@
 """Measure what networks, enhanced videos and FFmpeg's filters gain over decoded clips, and make the field's tables.
 
-$ python training/compress.py ../shared/clips/test --qp 22 27 32 37 42 --output data/test
-$ python training/evaluate.py ../shared/clips/test --coded data/test --model weights/live.onnx --output out/evaluation
+$ python training/compress.py TEST_CLIPS --qp 22 27 32 37 42 --output data/test
+$ python training/evaluate.py TEST_CLIPS --coded data/test --model weights/live.onnx --output out/evaluation
 $ python training/evaluate.py original.mkv --coded decoded.mp4 --pair enhanced.mp4 --output out/pair
 
 CLIPS and CODED are two folders (CODED as training/compress.py writes it), or two files. OUTPUT gets results.csv,
@@ -125,12 +125,17 @@ def show_note(note: str) -> None:
     print(note, file=sys.stderr)
 
 
+def word_of(word: str) -> str:
+    """Return a word of the command line as it is recorded: of a path on this machine, its name."""
+    return Path(word).name if Path(word).is_absolute() else word
+
+
 def main(argv: list[str] | None = None) -> int:
     """Evaluate; our own errors become one message."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     options = parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is as clean as Ctrl-C
-    words = sys.argv[1:] if argv is None else argv
+    words = [word_of(word) for word in (sys.argv[1:] if argv is None else argv)]
     try:
         page = evaluate(
             options, shlex.join(["training/evaluate.py", *words]), Hooks(show_note, show_done, frame_notes())

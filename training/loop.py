@@ -58,7 +58,7 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.schedule.rate * rate_at(self.step, self.recipe.schedule)
-        with self._autocast():
+        with self.autocast():
             loss, terms = self._losses(batch)
         if not math.isfinite(float(loss.detach())):
             raise CvqeError(
@@ -104,7 +104,8 @@ class Trainer:
         loss, terms = self.supervised(self._tensors(batch), self.step)
         return loss, terms
 
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the recipe's precision is computed."""
         dtype = AUTOCAST.get(self.recipe.run.precision)
         return torch.autocast(self.place.device.type, dtype) if dtype else contextlib.nullcontext()
 
@@ -125,8 +126,13 @@ class Trainer:
             buffer.copy_(source)
 
 
-def train(trainer: Trainer, source: Source, files: Files, validation: Validation | None) -> None:
-    """Train to the end of the schedule; a line, and files to go on from, at each interval."""
+def train(
+    trainer: Trainer, source: Source, files: Files, validation: Validation | None, origin: Mapping[str, Any]
+) -> None:
+    """Train to the end of the schedule; a line, and files to go on from, at each interval.
+
+    `origin` says what else the steps depend on, and is kept with the state.
+    """
     run, size = trainer.recipe.run, trainer.recipe.schedule.batch
     with (
         Prefetcher(source, trainer.step, trainer.place.rank, size) as batches,
@@ -136,15 +142,18 @@ def train(trainer: Trainer, source: Source, files: Files, validation: Validation
             terms = trainer.learn(batches.next())
             is_last = trainer.step == trainer.recipe.schedule.steps
             progress.add(terms, batches.waited_s)
-            if is_due(trainer.step, run.log_every) or is_last:
+            is_validated = validation is not None and (is_due(trainer.step, run.validate_every) or is_last)
+            if is_due(trainer.step, run.log_every) or is_validated or is_last:
                 progress.log(trainer.step, trainer.optimizer.param_groups[0]["lr"])
             if not trainer.place.is_first:
                 continue
-            if validation and (is_due(trainer.step, run.validate_every) or is_last):
-                progress.validated(trainer.step, validation.gains(trainer.average))
+            if validation and is_validated:
+                with trainer.autocast():
+                    progress.validated(trainer.step, validation.gains(trainer.average))
             if is_due(trainer.step, run.save_every) or is_last:
-                save(trainer.state(), files.state)
+                # the state last: a run that was killed between the two takes the step again
                 save(trainer.checkpoint(), files.checkpoint)
+                save({**trainer.state(), **origin}, files.state)
 
 
 def is_due(step: int, every: int) -> bool:

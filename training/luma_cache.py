@@ -27,7 +27,10 @@ class LumaCache:
         kept = self.folder / f"{clip.stem}_{_key(clip)}.npy"
         if not kept.exists():
             self._keep(clip, kept)
-        luma: Luma = np.load(kept, mmap_mode="r")
+        try:
+            luma: Luma = np.load(kept, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{kept} is damaged ({error}); delete it, it is made again.") from error
         return luma
 
     def _keep(self, clip: Path, kept: Path) -> None:

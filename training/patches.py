@@ -1,5 +1,6 @@
 """Random training windows: decoded frames and the same ones before coding, cut from clips in memory."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,15 +15,25 @@ Luma = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a patch lies in a clip, and how it is turned."""
+class View:
+    """Where a patch lies in a picture, and how it is turned; time is never reversed: a low-delay coder looks back."""
 
-    pair: ClipPair
-    t: int
     y: int
     x: int
     turns: int
     is_flipped: bool
+
+    @classmethod
+    def draw(cls, random: np.random.Generator, room_y: int, room_x: int) -> "View":
+        """Draw one of all places that leave this many pixels free, in one of eight orientations."""
+        y, x = (int(random.integers(room + 1)) for room in (room_y, room_x))
+        return cls(y, x, turns=int(random.integers(4)), is_flipped=bool(random.integers(2)))
+
+    def of(self, frames: Luma, patch_px: int) -> Luma:
+        """Cut and turn frames [T, H, W] to [T, P, P]."""
+        patch = frames[:, self.y : self.y + patch_px, self.x : self.x + patch_px]
+        turned = np.rot90(patch, self.turns, axes=(1, 2))
+        return turned[:, :, ::-1] if self.is_flipped else turned
 
 
 class PatchSource:
@@ -50,39 +61,29 @@ class PatchSource:
     def batch(self, step: int, rank: int, size: int) -> Batch:
         """Draw windows [N, 2R+1, P, P], decoded and pristine; each step's draws depend on (seed, rank, step) alone."""
         random = np.random.default_rng((self.seed, rank, step))
-        places = [self._place(random) for _ in range(size)]
-        cut = [self._cut(place) for place in places]
+        drawn = [self._draw(random) for _ in range(size)]
         return Batch(
-            window=np.stack([decoded for decoded, _ in cut]),
-            pristine=np.stack([pristine for _, pristine in cut]),
-            frame_mse=np.array([place.pair.frame_mse[place.t] for place in places], np.float32),
-            qp=np.array([place.pair.qp for place in places], np.float32),
+            window=np.stack([decoded for decoded, _, _, _ in drawn]),
+            pristine=np.stack([pristine for _, pristine, _, _ in drawn]),
+            frame_mse=np.array([mse for _, _, mse, _ in drawn], np.float32),
+            qp=np.array([qp for _, _, _, qp in drawn], np.float32),
         )
 
-    def _place(self, random: np.random.Generator) -> Place:
+    def facts(self) -> str:
+        """Return a digest of the clips' names, QPs, sizes and coding errors."""
+        words = [(pair.name, pair.qp, pair.pristine.shape, pair.frame_mse.tolist()) for pair in self.pairs]
+        return hashlib.sha256(repr(words).encode()).hexdigest()
+
+    def _draw(self, random: np.random.Generator) -> tuple[Luma, Luma, float, int]:
         pair = self.pairs[random.choice(len(self.pairs), p=self.probabilities)]
         n_frames, height, width = pair.pristine.shape
-        return Place(
-            pair,
-            t=int(random.integers(n_frames)),
-            y=int(random.integers(height - self.patch_px + 1)),
-            x=int(random.integers(width - self.patch_px + 1)),
-            turns=int(random.integers(4)),
-            is_flipped=bool(random.integers(2)),
-        )
-
-    def _cut(self, place: Place) -> tuple[Luma, ...]:
-        frames = window_frames(place.t, self.radius, len(place.pair.pristine))
-        area = (slice(place.y, place.y + self.patch_px), slice(place.x, place.x + self.patch_px))
-        return tuple(orient(clip[(frames, *area)], place) for clip in (place.pair.decoded, place.pair.pristine))
+        t = int(random.integers(n_frames))
+        frames = window_frames(t, self.radius, n_frames)
+        view = View.draw(random, height - self.patch_px, width - self.patch_px)
+        decoded, pristine = (view.of(clip, self.patch_px)[frames] for clip in (pair.decoded, pair.pristine))
+        return decoded, pristine, float(pair.frame_mse[t]), pair.qp
 
 
 def window_frames(t: int, radius: int, n_frames: int) -> NDArray[np.intp]:
     """Return the frame numbers around t, [2R+1]; before the first and after the last, time stands still."""
     return np.clip(np.arange(t - radius, t + radius + 1), 0, n_frames - 1)
-
-
-def orient(frames: Luma, place: Place) -> Luma:
-    """Turn and flip [T, P, P]; time is never reversed, a low-delay coder looks back only."""
-    turned = np.rot90(frames, place.turns, axes=(1, 2))
-    return turned[:, :, ::-1] if place.is_flipped else turned

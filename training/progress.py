@@ -111,8 +111,8 @@ class Progress:
 
 
 def gain_db(means: Mapping[str, float]) -> float:
-    """Return the batches' gain over their decoded input, in dB where the loss is a squared error."""
-    return -10 * math.log10(means["picture"] / means["decoded"]) if min(means["picture"], means["decoded"]) > 0 else 0.0
+    """Return the batches' gain over their decoded input in dB, whatever the loss; 0 for batches without an error."""
+    return 10 * math.log10(means["decoded"] / means["error"]) if min(means["error"], means["decoded"]) > 0 else 0.0
 
 
 def _rows_before(log_file: Path, first_step: int) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """One run of a training: its data, its network, its files."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
-from cvqe.errors import UsageError
+from cvqe.errors import InputError, UsageError
 from cvqe.models import create
 from training.batches import Source
 from training.clip_pairs import load_pairs, load_validation
@@ -20,6 +21,8 @@ from training.run_state import Files, load_state
 from training.start import STARTS
 from training.validation import Validation
 from training.window_pack import PackedWindows
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ def run_training(options: Training) -> Path:
     if options.threads:
         torch.set_num_threads(options.threads)
     with joined(options.device) as place:
-        trainer = _trainer(options, recipe, files, place)
+        trainer = _trainer(options, recipe, place)
         source, validation = _data(options, recipe, int(trainer.network.radius))
-        train(trainer, source, files, validation)
+        origin = {"data": source.facts(), "processes": place.n_processes}
+        if options.resume:
+            trainer.load_state(load_state(files.state, recipe, origin))
+        train(trainer, source, files, validation, origin)
     return files.checkpoint
 
 
@@ -83,22 +89,19 @@ def _check_files(options: Training, files: Files) -> None:
         raise UsageError("give either clips with --coded, or --windows.")
     if not options.windows and not (options.clips and options.coded):
         raise UsageError("give the pristine clips and --coded FOLDER, or --windows PACK...")
-    if options.resume and options.init:
-        raise UsageError("--resume goes on with its own weights; leave --init away.")
+    if options.resume and not files.state.exists():
+        raise InputError(f"{files.state} holds no state to go on from: it is not there; start anew without --resume.")
     if files.state.exists() and not options.resume:
         raise UsageError(f"{files.state} is there from an earlier run. Go on:  --resume     or name another --output.")
 
 
-def _trainer(options: Training, recipe: Recipe, files: Files, place: Place) -> Trainer:
+def _trainer(options: Training, recipe: Recipe, place: Place) -> Trainer:
     torch.manual_seed(recipe.run.seed)  # every process starts with the same weights
     network = create(recipe.network.name, **recipe.network.options)
     STARTS[recipe.network.start](network)
-    if options.init:
+    if options.init and not options.resume:  # a resumed run brings its own
         take_weights(network, options.init, recipe.network.name)
-    trainer = Trainer(network, recipe, place, teacher_of(recipe))
-    if options.resume:
-        trainer.load_state(load_state(files.state, recipe))
-    return trainer
+    return Trainer(network, recipe, place, teacher_of(recipe))
 
 
 def teacher_of(recipe: Recipe) -> nn.Module | None:
@@ -130,12 +133,15 @@ def take_weights(network: nn.Module, origin: Path, name: str) -> None:
     if not found:
         raise UsageError(f"{origin} holds no weights of {name}.")
     network.load_state_dict(found, strict=False)
+    left = [key for key in own if key not in found]
+    log.info("%d of %d tensors from %s%s", len(found), len(own), origin, f"; fresh: {', '.join(left)}" if left else "")
 
 
 def _data(options: Training, recipe: Recipe, radius: int) -> tuple[Source, Validation | None]:
     data, seed = recipe.data, recipe.run.seed
     if options.windows:
-        return PackedWindows(options.windows, radius, data.patch_px, seed), None
+        log.info("packs hold no whole clips: nothing is held back to validate on")
+        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp), None
     assert options.clips and options.coded  # _check_files
     load = LumaCache(options.cache or options.coded / "cache").load
     held_back = load_validation(options.clips, options.coded, data, load)

@@ -41,22 +41,25 @@ def save(content: Mapping[str, Any], path: Path) -> None:
     unfinished.replace(path)
 
 
-def load_state(path: Path, recipe: Recipe) -> dict[str, Any]:
+def load_state(path: Path, recipe: Recipe, origin: Mapping[str, Any]) -> dict[str, Any]:
     """Read the state of a run that was stopped.
 
     Raises:
         InputError: it can't be read.
-        UsageError: it was left by another recipe, so going on would be neither the old run nor a new one.
+        UsageError: it was left by another recipe, on other data or by another number of processes, so going on would be
+            neither the old run nor a new one.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a missing, cut or foreign file: torch raises many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} holds no state to go on from ({reason}); start anew without --resume.") from error
-    changed = _first_difference(state.get("recipe", {}), recipe_as_mapping(recipe))
+    before = {"recipe": state.get("recipe", {}), "run": {name: state.get(name) for name in origin}}
+    now = {"recipe": recipe_as_mapping(recipe), "run": origin}
+    changed = _first_difference(before.pop("recipe"), now.pop("recipe")) or _first_difference(before, now)
     if changed:
         raise UsageError(
-            f"{path} was left by another recipe ({changed}). Resume with the same one, "
+            f"{path} was left by another run ({changed}). Resume with the same recipe, data and processes, "
             "or start a new run from its weights:  --init CHECKPOINT"
         )
     return state

@@ -54,14 +54,15 @@ class Supervised(nn.Module):
         return loss, {name: term.detach() for name, term in terms.items()}
 
     def terms(self, batch: Mapping[str, Tensor], step: int) -> Terms:
-        """Return each loss by its name, unweighted; `decoded` is what the picture's would be without a network."""
+        """Return each loss by its name, unweighted; `error`, `decoded`: the squared one with and without a network."""
         window, frame_mse = batch["window"], batch["frame_mse"]
         middle = window.shape[1] // 2
         target, pristine = window[:, middle, None], batch["pristine"][:, middle, None]
         enhanced, alignment = self.look(window, batch["pristine"], batch["qp"], step)
         terms = {
             "picture": self.picture_loss(enhanced.float(), pristine, frame_mse),
-            "decoded": self.picture_loss(target.float(), pristine, frame_mse),
+            "error": frame_relative(enhanced.float(), pristine, frame_mse),
+            "decoded": frame_relative(target.float(), pristine, frame_mse),
         }
         if alignment is not None:
             terms["alignment"] = alignment

@@ -8,6 +8,8 @@ Beside the checkpoint lie its log (.csv), its TensorBoard folder, and the state 
 """
 
 import argparse
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -39,13 +41,16 @@ def parse_args(argv: list[str] | None = None) -> Training:
 
 def main(argv: list[str] | None = None) -> int:
     """Train; our own errors become one message."""
+    logging.basicConfig(level=logging.INFO, format="train: %(message)s")
     try:
-        print(run_training(parse_args(argv)))
+        path = run_training(parse_args(argv))
+        if os.environ.get("RANK", "0") == "0":
+            print(path)
     except CvqeError as error:
         print(f"train: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print("train: stopped; go on with the same command and --resume", file=sys.stderr)
+        print("train: stopped; add --resume to go on from the last state saved", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     return 0
 

@@ -32,13 +32,12 @@ class Validation:
 
 @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not read by mypy
 def frame_gain_db(network: nn.Module, pair: ClipPair, t: int) -> float:
-    """Return what a network gains on one whole frame, rounded to 8 bits as the runtime does."""
+    """Return what a network gains on one whole frame, rounded to 8 bits as in the runtime; autocast is the caller's."""
     device = next(network.parameters()).device
     decoded = np.ascontiguousarray(pair.decoded[window_frames(t, int(network.radius), len(pair.decoded))])
     window = torch.from_numpy(decoded).to(device)[None].float() / 255
     qp = torch.full((1,), float(pair.qp), device=device)
-    with torch.autocast(device.type, torch.bfloat16):
-        enhanced = network(window, qp) if takes_qp(network) else network(window)
+    enhanced = network(window, qp) if takes_qp(network) else network(window)
     levels = (enhanced[0, 0].float() * 255).round().clamp(0, 255).byte().cpu().numpy()
     before, after = (psnr_db(pair.pristine[t], plane) for plane in (pair.decoded[t], levels))
     return after - before if np.isfinite(before) and np.isfinite(after) else 0.0

@@ -3,6 +3,9 @@
 window [N, 2R+1, S, S] uint8   pristine [N, 2R+1, S, S] uint8   frame_mse [N] float32   qp [N] float32
 """
 
+import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from cvqe.errors import InputError
 from training.batches import Batch, Source
+from training.patches import Luma, View
 
 PARTS = ("window", "pristine", "frame_mse", "qp")
 
@@ -27,31 +31,39 @@ def save_windows(source: Source, n_windows: int, path: Path) -> Path:
 class PackedWindows:
     """Batches from packs; a patch is cut and turned anew each time when the packs' windows are larger."""
 
-    def __init__(self, packs: Sequence[Path], radius: int, patch_px: int, seed: int) -> None:
+    def __init__(
+        self, packs: Sequence[Path], radius: int, patch_px: int, seed: int, qps: Sequence[int] | None = None
+    ) -> None:
         """Read the packs into memory.
 
         Raises:
-            InputError: a pack can't be read, or its windows have another radius or are smaller than a patch.
+            InputError: a pack can't be read, its windows have another radius or are smaller than a patch, or were coded
+                at a QP that is none of `qps`.
         """
         contents = [_read(pack, 2 * radius + 1, patch_px) for pack in packs]
         sizes = {content.window.shape[-1] for content in contents}
         if len(sizes) > 1:
             raise InputError(f"the packs hold windows of {sorted(sizes)} px; use packs of one size at a time.")
+        found = {int(qp) for content in contents for qp in content.qp}
+        if qps is not None and not found <= set(qps):
+            raise InputError(f"the packs hold windows of QP {sorted(found)}, the recipe learns from {sorted(qps)}.")
         parts = {part: np.concatenate([getattr(content, part) for content in contents]) for part in PARTS}
         self.windows, self.patch_px, self.seed = Batch(**parts), patch_px, seed
+
+    def facts(self) -> str:
+        """Return a digest of the windows."""
+        return hashlib.sha256(self.windows.window.tobytes()).hexdigest()
 
     def batch(self, step: int, rank: int, size: int) -> Batch:
         """Draw a step's batch; it depends on (seed, rank, step) alone."""
         random = np.random.default_rng((self.seed, rank, step))
         chosen = random.integers(len(self.windows.qp), size=size)
         room = self.windows.window.shape[-1] - self.patch_px
-        y, x = (int(random.integers(room + 1)) for _ in range(2))
-        turns, is_flipped = int(random.integers(4)), bool(random.integers(2))
+        views = [View.draw(random, room, room) for _ in range(size)]
 
-        def cut(part: str) -> np.ndarray:
-            patches = getattr(self.windows, part)[chosen, :, y : y + self.patch_px, x : x + self.patch_px]
-            turned = np.rot90(patches, turns, axes=(2, 3))
-            return np.ascontiguousarray(turned[..., ::-1] if is_flipped else turned)
+        def cut(part: str) -> Luma:
+            clips = getattr(self.windows, part)
+            return np.stack([view.of(clips[n], self.patch_px) for n, view in zip(chosen, views, strict=True)])
 
         return Batch(cut("window"), cut("pristine"), self.windows.frame_mse[chosen], self.windows.qp[chosen])
 
@@ -60,7 +72,7 @@ def _read(pack: Path, n_frames: int, patch_px: int) -> Batch:
     try:
         with np.load(pack) as content:
             batch = Batch(**{part: content[part] for part in PARTS})
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{pack} is no pack of windows ({error}). Make one:  python training/pack.py --help"
         ) from error

@@ -6,10 +6,11 @@
         \\-> head, 1/4 grid -> + shift(QP) -> body -> tail -> * strength(QP) -> shuffle 4 -> residual
 
 In a low-delay stream the frames to come hold what the target lacks: the coder has sent the same surface again, finer.
-Averaging motion-compensated frames t+1 and t+3 alone gained 0.24 dB on training clips at QP 37, frames before the
-target 0.02 dB: the coder has used those already. So only the target and the three frames after it are read.
+Averaging motion-compensated frames t+1 and t+3 alone gained 0.22 dB on training clips at QP 37, two frames before the
+target 0.04 dB (benchmarks/bench_neighbors.py): the coder has used those already. So only the target and the three
+frames after it are read.
 
-All convolutions are on grids of 4, 8 and 16 pixels: a CPU spends its time on the traffic of full-size tensors, and
+All layers work on grids of 4, 8 and 16 pixels: a CPU spends its time on the traffic of full-size tensors, and
 only two warps and one sum are made at that size.
 """
 

@@ -23,6 +23,7 @@ def test_clips_held_back_or_excluded_are_not_learned_from(clips, coded):
     assert [pair.name for pair in load_pairs(clips, coded, data, load_luma)] == ["b"]
     assert [pair.name for pair in load_validation(clips, coded, data, load_luma)] == ["a"]
     assert load_validation(clips, coded, BOTH, load_luma) == []
+    assert load_validation(clips, coded, DataRecipe(qp=(37,), validation=("z*",)), load_luma) == []
     with pytest.raises(InputError, match="clip that the recipe asks for"):
         load_pairs(clips, coded, DataRecipe(qp=(37,), exclude=("*",)), load_luma)
 

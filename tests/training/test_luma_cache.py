@@ -45,3 +45,12 @@ def test_a_full_cache_needs_no_pyav(clips, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_damaged_array_is_named(clips, tmp_path):
+    cache = LumaCache(tmp_path / "cache")
+    cache.load(clips / "a.mkv")
+    kept = next((tmp_path / "cache").iterdir())
+    kept.write_bytes(kept.read_bytes()[:50])
+    with pytest.raises(InputError, match="is damaged"):
+        cache.load(clips / "a.mkv")

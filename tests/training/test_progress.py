@@ -1,5 +1,6 @@
 import csv
 
+import pytest
 import torch
 
 from training.progress import Progress, gain_db
@@ -7,7 +8,7 @@ from training.run_state import Files
 
 
 def terms(picture):
-    return {"picture": torch.tensor(picture), "decoded": torch.tensor(1.0)}
+    return {"picture": torch.tensor(picture), "error": torch.tensor(picture), "decoded": torch.tensor(1.0)}
 
 
 def rows(files):
@@ -50,5 +51,6 @@ def test_only_the_first_process_writes(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_loss_that_is_no_squared_error_has_no_gain():
-    assert gain_db({"picture": -0.3, "decoded": -0.2}) == 0.0
+def test_the_gain_is_that_of_the_squared_errors_whatever_the_loss():
+    assert gain_db({"picture": -0.3, "error": 0.5, "decoded": 1.0}) == pytest.approx(3.0103, abs=1e-4)
+    assert gain_db({"picture": 0.0, "error": 0.0, "decoded": 0.0}) == 0.0

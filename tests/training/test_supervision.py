@@ -29,7 +29,7 @@ def test_the_terms_have_their_names_and_gradients_reach_every_weight(network, op
     if network == "tgafnet":
         torch.nn.init.normal_(supervised.network.qenet.out_conv.weight)
     loss, terms = supervised(moving_batch(), 0)
-    assert set(terms) == {"picture", "decoded", "alignment"}
+    assert set(terms) == {"picture", "error", "decoded", "alignment"}
     loss.backward()
     assert all(parameter.grad is not None for parameter in supervised.parameters())
 
@@ -57,7 +57,7 @@ def test_a_teacher_falls_silent():
 def test_without_its_weight_alignment_is_not_computed():
     supervised = Supervised(create("live", channels=8, motion=8), LossRecipe(), n_steps=10, seed=0)
     loss, terms = supervised(moving_batch(), 0)
-    assert set(terms) == {"picture", "decoded"}
+    assert set(terms) == {"picture", "error", "decoded"}
     assert loss.item() == terms["picture"].item()
 
 

@@ -41,3 +41,15 @@ def test_a_file_that_is_no_pack_is_named(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"x\.npz is no pack"):
         PackedWindows([tmp_path / "x.npz"], 3, 16, seed=0)
+
+
+def test_a_cut_pack_is_named(pack):
+    pack.write_bytes(pack.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"p\.npz is no pack"):
+        PackedWindows([pack], 3, 16, seed=0)
+
+
+def test_packs_of_other_qps_than_the_recipes_are_refused(pack):
+    with pytest.raises(InputError, match=r"QP \[22, 37\], the recipe learns from \[37\]"):
+        PackedWindows([pack], 3, 16, seed=0, qps=(37,))
+    PackedWindows([pack], 3, 16, seed=0, qps=(22, 27, 37))
