@@ -119,8 +119,10 @@ def speed_table() -> str:
             for metric, form in (("stream", ".1f"), ("peak memory", ".0f"))
         ]
         lines.append(f"| {case} | {provider} | {own['engine']:.1f} | {' | '.join([*ratios, *stream])} |")
-    last = list(latest.values())[-1]
-    return "\n".join([*lines, "", f"{last['machine']}; {last['versions']}; commit {last['git_sha']}, {last['date']}."])
+    newest = {row["case"].split()[0]: row for row in latest.values()}
+    where = "; ".join(f"{network} at commit {row['git_sha']}, {row['date']}" for network, row in newest.items())
+    last = list(newest.values())[-1]
+    return "\n".join([*lines, "", f"{last['machine']}; {last['versions']}; {where}."])
 
 
 def neighbors_table() -> str:
