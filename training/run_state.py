@@ -54,9 +54,8 @@ def load_state(path: Path, recipe: Recipe, origin: Mapping[str, Any]) -> dict[st
     except Exception as error:  # a missing, cut or foreign file: torch raises many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} holds no state to go on from ({reason}); start anew without --resume.") from error
-    before = {"recipe": state.get("recipe", {}), "run": {name: state.get(name) for name in origin}}
-    now = {"recipe": recipe_as_mapping(recipe), "run": origin}
-    changed = _first_difference(before.pop("recipe"), now.pop("recipe")) or _first_difference(before, now)
+    changed = _first_difference(state.get("recipe", {}), recipe_as_mapping(recipe))
+    changed = changed or _first_difference({"run": state}, {"run": origin})
     if changed:
         raise UsageError(
             f"{path} was left by another run ({changed}). Resume with the same recipe, data and processes, "

@@ -1,8 +1,8 @@
 """From a batch to one number to make small: the picture's loss, and what else a network can be told.
 
 Networks that align frames learn to restore much sooner when they are told that where they look should show what the
-target shows. That is judged on the pristine frames, which a network never sees: on decoded ones the coding errors, ten
-times as large as those of a good alignment, would drown it. The term fades, since the best place to sample for the
+target shows. That is judged on the pristine frames, which a network never sees: on decoded ones the coding errors would
+drown it. The term fades, since the best place to sample for the
 picture is not always where the motion leads.
 
 A pristine target holds what no network can know, and a gain of 0.2 dB is a twentieth of it: most of a small batch's

@@ -303,7 +303,8 @@ def whole_cells(frames: Tensor) -> Tensor:
 def halved(frames: Tensor) -> Tensor:
     """Average 2x2 pixels of every frame, [N, T, H, W] -> [N, T, H/2, W/2].
 
-    As a convolution, which runs in the layout that its neighbors have: OpenVINO's pooling took 17 ms of a 720p frame.
+    As a convolution, which runs in the layout that its neighbors have: OpenVINO would reorder so few channels to pool
+    them, and back.
     """
     mean = torch.eye(frames.shape[1], dtype=frames.dtype, device=frames.device) / 4
     return F.conv2d(frames, mean[:, :, None, None].expand(-1, -1, 2, 2), stride=2)
