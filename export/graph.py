@@ -6,17 +6,16 @@ import logging
 import warnings
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from onnxscript import opset19
 from torch import nn
 
-import cvqe.layers.deform_conv  # (defines torch.ops.cvqe.deform_conv2d)
-import cvqe.layers.warp  # noqa: F401  (defines torch.ops.cvqe.warp)
 from cvqe.manifest import QP
 from cvqe.models import takes_qp
 from cvqe.pixels import FLOAT_LUMA, FLOAT_WINDOW
+from export.folding import fold_constants
+from export.sequences import sequences_to_splits
+from export.translations import translations
 
 OPSET = 20  # DeformConv needs 19; every backend of ours reads 20
 MAX_SIDE_PX = 16384
@@ -44,49 +43,15 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
             input_names=names,
             output_names=[FLOAT_LUMA],
             dynamic_shapes=tuple(shapes),
-            custom_translation_table={
-                torch.ops.cvqe.deform_conv2d.default: deform_conv_node,
-                torch.ops.cvqe.warp.default: warp_node,
-            },
+            custom_translation_table=translations(),
             optimize=False,  # it drops biases of zeros and renames weights
             verbose=False,
         )
     assert program is not None
-    return tidy(program.model_proto)
-
-
-def deform_conv_node(x: Any, offset: Any, mask: Any | None, weight: Any, bias: Any) -> Any:
-    """Write our torch op as ONNX DeformConv: "same" padding, one offset group for each 2*K*K of the offset's channels.
-
-    A mask that is None is left away, as the last of the standard's optional inputs.
-    """
-    taps = weight.shape[2] * weight.shape[3]
-    pad = weight.shape[2] // 2
-    return opset19.DeformConv(
-        x,
-        weight,
-        offset,
-        bias,
-        *(() if mask is None else (mask,)),
-        kernel_shape=[weight.shape[2], weight.shape[3]],
-        offset_group=offset.shape[1] // (2 * taps),
-        pads=[pad, pad, pad, pad],
-    )
-
-
-def warp_node(planes: Any, displacement: Any) -> Any:
-    """Write our warp as ONNX DeformConv: one tap, no mask, and constant weights, the identity between the planes."""
-    groups = planes.shape[1]
-    weight = np.eye(groups, dtype=planes.dtype.numpy())[:, :, None, None]
-    return opset19.DeformConv(
-        planes,
-        opset19.Constant(value=onnx.numpy_helper.from_array(weight)),
-        displacement,
-        opset19.Constant(value=onnx.numpy_helper.from_array(weight[:, 0, 0, 0] * 0)),
-        kernel_shape=[1, 1],
-        offset_group=groups,
-        pads=[0, 0, 0, 0],
-    )
+    model = tidy(program.model_proto)
+    sequences_to_splits(model.graph)
+    fold_constants(model.graph)
+    return model
 
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -15,7 +15,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Weigh x [N, C, H, W]; the means are float32 at any precision of x."""
-        mean = x.mean((2, 3), keepdim=True, dtype=torch.float32).to(x.dtype)
+        mean = x.float().mean((2, 3), keepdim=True).to(x.dtype)
         weighed: Tensor = x * self.conv_du(mean)
         return weighed
 
