@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cvqe.layers.deform_conv import DeformConv2d
+from cvqe.layers.deform_conv import DeformConv2d, packed_deform_conv2d
 
 
 class DeformBlock(nn.Module):
@@ -30,6 +30,4 @@ def offset_mask_conv(features: int, n_mask: int) -> nn.Conv2d:
 
 def deform(x: Tensor, offset_mask: Tensor, deform_conv: DeformConv2d) -> Tensor:
     """Convolve x where offset_mask [N, 3*G*K*K, H, W] says, its mask before the sigmoid; a ReLU follows."""
-    n_mask = offset_mask.shape[1] // 3
-    offset, mask = offset_mask.split((2 * n_mask, n_mask), 1)
-    return F.relu(deform_conv(x, offset, mask.sigmoid()))
+    return F.relu(packed_deform_conv2d(x, offset_mask, deform_conv.weight, deform_conv.bias))

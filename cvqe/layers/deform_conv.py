@@ -42,6 +42,30 @@ def deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor
     return y
 
 
+def packed_deform_conv2d(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve as `deform_conv2d` does, where offsets and mask come as the convolution that predicts them wrote them.
+
+    Where no gradient is wanted, a kernel may read `packed` in place and compute the sigmoid itself:
+    `torch.ops.cvqe.packed_deform_conv2d` is where it registers.
+
+    Args:
+        x: features, [N, C, H, W].
+        packed: [N, 3*G*K, H, W]: 2*G*K channels of offsets, then G*K of the mask before its sigmoid.
+        weight: [C_out, C, kh, kw], odd sizes.
+        bias: [C_out].
+
+    Returns:
+        [N, C_out, H, W] in the type of x.
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+    """
+    if x.is_cuda and not torch.is_grad_enabled():
+        y: Tensor = torch.ops.cvqe.packed_deform_conv2d(x, packed, weight, bias)
+        return y
+    return _unpacked(x, packed, weight, bias)
+
+
 class DeformConv2d(nn.Module):
     """The weights of one deformable convolution, named as those of `nn.Conv2d`."""
 
@@ -94,6 +118,12 @@ def offset_groups(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor
     if any([tensor.shape[0], *tensor.shape[2:]] != n_height_width for tensor in like_x):
         raise ShapeError(f"x, offset and mask need the same N, H and W, got {shapes}.")
     return groups
+
+
+def _unpacked(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    n_mask = packed.shape[1] // 3
+    offset, mask = packed.split((packed.shape[1] - n_mask, n_mask), 1)
+    return deform_conv2d(x, offset, mask.sigmoid(), weight, bias)
 
 
 def _forward(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
@@ -190,3 +220,10 @@ _op.register_fake(_forward_fake)
 _op.register_autograd(_gradients, setup_context=_save_for_backward)
 _backward_op = torch.library.custom_op("cvqe::deform_conv2d_backward", _backward, mutates_args=())
 _backward_op.register_fake(_backward_fake)
+_packed_op = torch.library.custom_op("cvqe::packed_deform_conv2d", _unpacked, mutates_args=())
+
+
+@_packed_op.register_fake
+def _packed_fake(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    n_mask = packed.shape[1] // 3
+    return _forward_fake(x, packed[:, : 2 * n_mask], packed[:, 2 * n_mask :], weight, bias)

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from cvqe.errors import ShapeError
 from cvqe.layers import sampling
-from cvqe.layers.deform_conv import DeformConv2d, deform_conv2d
+from cvqe.layers.deform_conv import DeformConv2d, deform_conv2d, packed_deform_conv2d
 
 # outputs are near 1; at W = 40 a float32 coordinate is good to 4e-6 px, which neighbours that differ by 1 pass on
 ORT_ATOL = 2e-5
@@ -251,3 +251,14 @@ def test_the_module_holds_weight_and_bias_and_calls_the_op():
     module.load_state_dict({"weight": weight, "bias": bias})
     for mask_ in (mask, None):
         torch.testing.assert_close(module(x, offset, mask_), deform_conv2d(x, offset, mask_, weight, bias))
+
+
+@pytest.mark.parametrize("kernel, channels, groups", [(1, 6, 6), (3, 4, 2)])
+def test_offsets_and_mask_in_one_tensor_are_cut_and_squashed(kernel, channels, groups):
+    x, offset, mask, weight, bias = random_inputs(channels, groups, 5, kernel, 6, 9)
+    packed = torch.cat((offset, mask.logit()), 1)
+    expected = deform_conv2d(x, offset, mask.logit().sigmoid(), weight, bias)
+    torch.testing.assert_close(packed_deform_conv2d(x, packed, weight, bias), expected, atol=0, rtol=0)
+    by_op = torch.ops.cvqe.packed_deform_conv2d(x, packed, weight, bias)
+    torch.testing.assert_close(by_op, expected, atol=0, rtol=0)
+    torch.library.opcheck(torch.ops.cvqe.packed_deform_conv2d, (x, packed, weight, bias))
