@@ -1,6 +1,5 @@
 """Residual channel attention: two convolutions whose channels are weighed by their mean over the whole frame."""
 
-import torch
 from torch import Tensor, nn
 
 

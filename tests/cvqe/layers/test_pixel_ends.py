@@ -12,12 +12,12 @@ from export.graph import float_graph
 
 
 class Blend(nn.Module):
-    """Reaches below 0 and above 1, and halves levels so that ties are rounded."""
+    """Reaches below 0 and above 1, and lands between levels, never halfway: there either side would be right."""
 
     radius = 1
 
     def forward(self, window: Tensor) -> Tensor:
-        return 1.5 * window[:, 1:2] - 0.5 * window[:, :1]
+        return 1.4 * window[:, 1:2] - 0.4 * window[:, :1]
 
 
 def as_levels(pixels: np.ndarray, stored: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_they_give_what_the_exported_graph_gives(bit_depth):
     assert enhanced.shape == expected.shape
     apart = np.abs(as_levels(enhanced.numpy(), stored) - as_levels(expected, stored))
     assert apart.max() <= 1  # one divides by the peak, the other multiplies
-    assert (apart > 0).mean() < 0.01
+    assert (apart > 0).mean() < 0.001
     assert float(mean) == pytest.approx(float(expected_mean), abs=1e-6)
 
 
