@@ -81,11 +81,11 @@ export LIST_DEPENDENCIES
 	@$(RUNTIME) $(PIP) -c constraints.txt -r .venv/requirements.txt
 	@touch $@
 
-# TORCH decides about torch, and torch about triton
+# TORCH decides about torch; another one than the default may want another triton, too
 .venv-test/ready: pyproject.toml constraints.txt
 	$(new_venv)
-	@$(TEST) -c "$$LIST_DEPENDENCIES" cpu deform hevc export train evaluate test > .venv-test/requirements.txt
-	@sed -e '/^torch==/d' -e '/^triton==/d' constraints.txt > .venv-test/constraints.txt
+	@$(TEST) -c "$$LIST_DEPENDENCIES" cpu deform hevc export train evaluate kernels trt-rtx test > .venv-test/requirements.txt
+	@sed -e '/^torch==/d' $(if $(filter torch==2.13.0,$(value TORCH)),,-e '/^triton==/d') constraints.txt > .venv-test/constraints.txt
 	@$(TEST) $(PIP) -c .venv-test/constraints.txt -r .venv-test/requirements.txt $(call quoted,TORCH)
 	@printf '%s\n' $(call quoted,TORCH) > $@
 

@@ -18,7 +18,7 @@ from benchmarks import report
 RESULTS = report.ROOT / "benchmarks" / "results"
 DEFAULT, MAIN_QP = "live", 37
 LOW_DELAY = ("ldp", "ldp-hm")
-PAGES = ("README.md", "weights/live.md", "docs/training.md")
+PAGES = ("README.md", "weights/live.md", "docs/training.md", "docs/parity.md")
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
@@ -140,12 +140,46 @@ def neighbors_table() -> str:
     return "\n".join([*lines, "", f"{rows[0]['machine']}; commit {rows[0]['git_sha']}."])
 
 
+def parity_table() -> str:
+    """Return how far each backend is from torch in float32, and why the others were not measured."""
+    rows = rows_of("parity.csv")
+    lines = ["| network | backend | largest difference | PSNR, dB | loss of gain, dB |", "|---|---|---|---|---|"]
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        cells = [row[name] for name in ("largest_difference", "psnr_db", "loss_db")]
+        if row["not_run"]:
+            cells = ["not run", "", ""]
+            named = reasons.setdefault(row["not_run"].partition(", so ")[0], [])
+            named += [row["provider"]] * (row["provider"] not in named)
+        lines.append(f"| {row['network']} | {row['provider']} | {' | '.join(cells)} |")
+    lines += ["", *(f"Not run: {', '.join(names)} ({reason})." for reason, names in reasons.items())]
+    measured = [row for row in rows if not row["not_run"]]
+    whats = {f"{row['network']}: {row['frames']} frames of {row['size']}" for row in measured}
+    wheres = {f"{row['machine']}, commit {row['git_sha']}, {row['date']}" for row in measured}
+    versions = sorted({version for row in measured for version in row["versions"].split()})
+    return "\n".join([*lines, f"{'; '.join(sorted(whats))}. {'; '.join(sorted(wheres))}; {', '.join(versions)}."])
+
+
+def coordinates_table() -> str:
+    """Return what each number type of a deformable convolution costs, over all columns and those far to the right."""
+    rows = rows_of("coordinates.csv")
+    schemes = list(dict.fromkeys(row["scheme"] for row in rows))
+    lines = [f"| | {' | '.join(schemes)} |", f"|---|{'---|' * len(schemes)}"]
+    for case in dict.fromkeys(row["case"] for row in rows):
+        cells = [f"{row['psnr_db']} ({row['far_psnr_db']})" for row in rows if row["case"] == case]
+        lines.append(f"| {case} | {' | '.join(cells)} |")
+    last = rows[-1]
+    return "\n".join([*lines, "", f"{last['size']}; {last['machine']}; {last['versions']}; commit {last['git_sha']}."])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "gains": gains_table,
     "qps": qps_table,
     "peers": peers_table,
     "speed": speed_table,
     "neighbors": neighbors_table,
+    "parity": parity_table,
+    "coordinates": coordinates_table,
 }
 
 

@@ -93,12 +93,16 @@ class EngineManifest:
         return self.profile[WINDOW]
 
     def to_json(self) -> str:
-        """Write it as JSON for people too: compute capabilities as "8.9"."""
+        """Write it as JSON for people too: compute capabilities as "8.9", shapes as "1x7x720x1280"."""
         told = {
             "format": FORMAT,
             **asdict(self),
             "precision": self.precision,
             "compute_capabilities": [capability_text(each) for each in self.compute_capabilities],
+            "profile": {
+                name: {"min": shape_text(sizes.min), "opt": shape_text(sizes.opt), "max": shape_text(sizes.max)}
+                for name, sizes in self.profile.items()
+            },
         }
         return json.dumps(told, indent=2) + "\n"
 
@@ -134,6 +138,19 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
+def shape_from_text(text: str) -> Shape:
+    """Read a shape: 1x7x720x1280; `scalar` has no dimension.
+
+    Raises:
+        UsageError: it is none, or a size is 0.
+    """
+    if text == "scalar":
+        return ()
+    if not isinstance(text, str) or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text):
+        raise UsageError(f"{text!r} is no shape; one such as 1x7x720x1280 was expected.")
+    return tuple(map(int, text.split("x")))
+
+
 def capability_text(capability: int) -> str:
     """Spell a compute capability: 89 gives 8.9, 120 gives 12.0."""
     return f"{capability // 10}.{capability % 10}"
@@ -154,7 +171,7 @@ def _manifest_from(told: Mapping[str, Any], origin: str) -> EngineManifest:
     values = {field.name: told[field.name] for field in fields(EngineManifest)}
     network = {PREFIX + name: json.dumps(value) for name, value in values["network"].items()}
     profile = {
-        name: ShapeRange(*(_shape(sizes[end]) for end in ("min", "opt", "max")))
+        name: ShapeRange(*(shape_from_text(sizes[end]) for end in ("min", "opt", "max")))
         for name, sizes in values["profile"].items()
     }
     capabilities = tuple(capability_from_text(each) for each in values["compute_capabilities"])
@@ -168,13 +185,6 @@ def _manifest_from(told: Mapping[str, Any], origin: str) -> EngineManifest:
     )
     _check_kinds(manifest)
     return manifest
-
-
-def _shape(sizes: Any) -> Shape:
-    shape = tuple(sizes)
-    if not all(type(size) is int and size > 0 for size in shape):
-        raise ValueError(f"{sizes!r} is no shape")
-    return shape
 
 
 def _check_kinds(manifest: EngineManifest) -> None:

@@ -10,6 +10,8 @@ from cvqe.errors import ModelError, UsageError
 
 PREFIX = "cvqe."
 BIT_DEPTHS = (8, 16)  # bits a sample is stored in: one byte, or a little-endian pair
+# how a file writes deformable convolutions: the standard's node, ours, or plain nodes around GatherElements
+DEFORM_CONVS = ("standard", "custom", "gather")
 
 # names of an exported graph's inputs and outputs, the same in every file
 WINDOW, PEAK = "window", "peak"  # uint8 [1, 2R+1, H, W] or [1, 2R+1, H, W, 2]; float32 scalar, with byte pairs only
@@ -27,6 +29,7 @@ class Manifest:
     Attributes:
         qp: quantisers it was trained on, of the scale of HEVC and H.264.
         takes_qp: it is told the target's quantiser, in the input QP; files from before there was one don't say.
+        deform_conv: one of DEFORM_CONVS; files from before there was a choice hold the standard's node, and don't say.
 
     Raises:
         ModelError: it takes a QP and nothing says which ones it was trained on.
@@ -43,6 +46,7 @@ class Manifest:
     date: str
     version: str
     takes_qp: bool = False
+    deform_conv: str = "standard"
 
     def __post_init__(self) -> None:
         if self.takes_qp and not self.qp:

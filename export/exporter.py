@@ -1,4 +1,7 @@
-"""The way from a checkpoint to a file: load, export, end in pixels, verify, write."""
+"""The way from a checkpoint to a file: load, export, end in pixels, verify, write.
+
+float graph -> pixel ends -> float16 weights -> [gather nodes] -> verify -> [custom nodes] -> file
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +21,8 @@ from cvqe.pixels import with_pixel_ends
 from export.graph import float_graph
 from export.storage import store_as_float16
 from export.verify import Verification, verify
+from plugins.deform_conv.gather_nodes import with_gather_nodes
+from plugins.deform_conv.onnx_nodes import with_custom_nodes
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "live.onnx"
 
@@ -33,6 +38,7 @@ class ExportConfig:
     bit_depth: int = 8
     qp: Sequence[int] | None = None
     round_weights: bool = False
+    deform_conv: str = "standard"
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Exported:
             self.manifest.network,
             f"{self.manifest.n_parameters:,} parameters",
             self.manifest.precision,
+            *(f"{name} DeformConv" for name in [self.manifest.deform_conv] if name != "standard"),
             f"{self.path.stat().st_size / 1e6:.2f} MB",
             f"within {self.verification.largest_error:.1e} of torch",
         )
@@ -72,6 +79,8 @@ def export(config: ExportConfig) -> Exported:
     manifest = manifest_of(checkpoint, network, config)
     model = build_model(network, manifest)
     verification = verify(model, network, manifest)
+    if manifest.deform_conv == "custom":
+        model = with_custom_nodes(model)  # nothing here runs our node: what was verified is the same graph before
     return Exported(write(model, output), manifest, verification)
 
 
@@ -93,15 +102,21 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
         date=datetime.now(UTC).date().isoformat(),
         version=__version__,
         takes_qp=takes_qp(network),
+        deform_conv=config.deform_conv,
     )
 
 
 def build_model(network: nn.Module, manifest: Manifest) -> onnx.ModelProto:
-    """Export, give it pixel ends, float16 weights where exact, and its metadata; checked against the standard."""
+    """Export, give it pixel ends, float16 weights where exact, and its metadata; checked against the standard.
+
+    One that is to hold custom nodes holds the standard's still, which can be run.
+    """
     if manifest.precision == "fp16":
         network = create_half(network, manifest)
     model = with_pixel_ends(float_graph(network), manifest.bit_depth, manifest.window_frames)
     store_as_float16(model)
+    if manifest.deform_conv == "gather":
+        model = with_gather_nodes(model)
     onnx.helper.set_model_props(model, manifest.to_properties())
     model.producer_name, model.producer_version = "cvqe", manifest.version
     onnx.checker.check_model(model, full_check=True)

@@ -4,7 +4,11 @@ $ python export/to_onnx.py
 $ python export/to_onnx.py --checkpoint tgafnet_qp37.pt --model tgafnet --qp 37 --output tgafnet_qp37.onnx
 
 Without arguments the default network is exported from its shipped weights. The file takes and returns integer luma
-at any size; DeformConv is the standard operator. A checkpoint is ours, or an official TGAFNet state dict.
+at any size. A checkpoint is ours, or an official TGAFNet state dict.
+
+--deform-conv: "standard" is one file for every backend, TensorRT with our plugin among them. "custom" writes the op
+CvqeDeformConv of domain cvqe, for parsers that can't let a plugin take over a standard op (TensorRT 10.0 to 10.14).
+"gather" writes it as plain ops around GatherElements, for what has neither, and needs more memory.
 """
 
 import argparse
@@ -15,6 +19,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cvqe.errors import CvqeError
+from cvqe.manifest import DEFORM_CONVS
 from export.exporter import ExportConfig, export
 
 
@@ -37,6 +42,9 @@ def parse_args(argv: list[str] | None = None) -> ExportConfig:
     )
     parser.add_argument(
         "--qp", type=int, nargs="+", default=default.qp, help="QPs it was trained for [as the file says]"
+    )
+    parser.add_argument(
+        "--deform-conv", choices=DEFORM_CONVS, default=default.deform_conv, help="how it is written [%(default)s]"
     )
     parser.add_argument("--round-weights", action="store_true", help="round the weights to float16: half the file")
     return ExportConfig(**vars(parser.parse_args(argv)))

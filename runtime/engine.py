@@ -1,19 +1,22 @@
 """An engine: one network, compiled for one frame size by one backend.
 
-auto: openvino, then onnxruntime; what was picked, and why, is part of the engine
+auto: the first of a GPU's backends, then of the CPU's, that can run it; what was picked, and why, is told
 """
 
 import logging
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvqe.errors import BackendError, UsageError
+from cvqe.engine_manifest import LIBRARIES
+from cvqe.errors import BackendError, ModelError, UsageError
 from cvqe.manifest import QP, Manifest
+from runtime.backend_list import BACKENDS, automatic, installed_version
+from runtime.engine_file import load_engine_manifest
+from runtime.gpu_presence import gpu_obstacle
 from runtime.model_file import ModelFile
 
 Luma = NDArray[np.uint8]
@@ -62,38 +65,11 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Backend:
-    """Where a backend's code is and which package it stands on."""
-
-    module: str
-    package: str
-    install: str
-
-
-# in the order in which auto tries them: on a CPU OpenVINO runs bf16 and is several times faster
-BACKENDS = {
-    "openvino": Backend("runtime.backends.openvino_cpu", "openvino", "pip install openvino"),
-    "onnxruntime": Backend("runtime.backends.onnxruntime_cpu", "onnxruntime", "pip install onnxruntime"),
-}
-
-
-@dataclass(frozen=True)
 class Choice:
     """An engine and the sentence that says why it was picked."""
 
     engine: Engine
     reason: str
-
-
-def installed_version(name: str) -> str | None:
-    """Return the version of a backend's package, None where it is not installed."""
-    packages = [BACKENDS[name].package, BACKENDS[name].package + "-gpu"]
-    for package in packages:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            continue
-    return None
 
 
 def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
@@ -107,8 +83,16 @@ def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
         raise UsageError(f"no precision {request.precision!r}; choose one of {', '.join(PRECISIONS)}.")
     if request.precision == "int8":
         raise BackendError(f"{request.model.path} holds no INT8 scales; choose --precision auto.")
+    if request.model.is_engine and backend not in ("auto", *LIBRARIES):
+        raise UsageError(
+            f"{request.model.path} is a TensorRT engine, which --backend {backend} can't run; choose --backend auto, "
+            "or give the .onnx file it was built from."
+        )
     if backend != "auto":
         return Choice(_open(request, backend), "asked for")
+    if request.model.is_engine:
+        library = load_engine_manifest(request.model.path).library
+        return Choice(_open(request, library), "what the engine was built by")
     return _open_first(request)
 
 
@@ -134,32 +118,45 @@ def last_words(error: Exception) -> str:
 def _open(request: EngineRequest, name: str) -> Engine:
     if name not in BACKENDS:
         raise UsageError(f"no backend {name!r}; choose auto, {', '.join(BACKENDS)}.")
-    if installed_version(name) is None:
-        others = [other for other in BACKENDS if installed_version(other)]
-        instead = f"     or run on what is here:  --backend {others[0]}" if others else ""
-        raise BackendError(
-            f"{name} is not installed, so --backend {name} can't be used.\n"
-            f"Install it:  {BACKENDS[name].install}{instead}"
-        )
+    _check_presence(name)
+    backend = BACKENDS[name]
     try:
-        module = import_module(BACKENDS[name].module)
+        module = import_module(backend.module)
     except (ImportError, AttributeError, OSError) as error:  # half installed, or two packages in one folder
         raise BackendError(
             f"{name} is installed but does not load ({error}).\nSee what is wrong:  python runtime/doctor.py"
         ) from error
-    engine: Engine = module.open_engine(request)
+    engine: Engine = module.open_engine(request, *backend.arguments)
     return engine
 
 
+def _check_presence(name: str) -> None:
+    """Say all that is missing at once: the package, and the GPU."""
+    backend = BACKENDS[name]
+    obstacle = gpu_obstacle() if backend.needs_gpu else None
+    is_installed = installed_version(name) is not None
+    if is_installed and obstacle is None:
+        return
+    missing = [*[f"{name} is not installed"] * (not is_installed), *[obstacle] * (obstacle is not None)]
+    others = [other for other in automatic(needs_gpu=False) if installed_version(other) and other != name]
+    remedies = [] if is_installed else [f"Install it:  {backend.install}"]
+    remedies += [f"{'or run' if remedies else 'Run'} on what is here:  --backend {others[0]}"] if others else []
+    raise BackendError(
+        f"{' and '.join(filter(None, missing))}, so --backend {name} can't be used.\n{'     '.join(remedies)}".rstrip()
+    )
+
+
 def _open_first(request: EngineRequest) -> Choice:
-    passed_over: list[str] = []
-    for name in BACKENDS:
+    """Try a GPU's backends where there is one, then the CPU's; a GPU that stays idle is never kept quiet about."""
+    obstacle = gpu_obstacle()
+    names = [*(automatic(needs_gpu=True) if obstacle is None else []), *automatic(needs_gpu=False)]
+    passed_over = [] if obstacle is None else [obstacle]
+    for name in names:
         try:
             engine = _open(request, name)
-        except BackendError as error:
+        except (BackendError, ModelError) as error:
             log.warning("%s is passed over: %s", name, error)
             passed_over.append(f"{name}: {str(error).splitlines()[0]}")
             continue
-        reason = "; ".join([f"first of {', '.join(BACKENDS)} that runs here", *passed_over])
-        return Choice(engine, reason)
+        return Choice(engine, "; ".join([f"first of {', '.join(names)} that runs here", *passed_over]))
     raise BackendError("no backend can run this network:\n" + "\n".join(passed_over))

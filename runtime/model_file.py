@@ -6,24 +6,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from glob import escape
 from pathlib import Path
+from shlex import quote
 
 import onnx
 
-from cvqe.errors import ModelError, UsageError
+from cvqe.errors import BackendError, ModelError, UsageError
 from cvqe.manifest import ENHANCED, QP, WINDOW, Manifest, manifest_from_properties
 from cvqe.pixels import with_pixel_ends
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT_MODEL = "live"
+ENGINE_SUFFIX = ".engine"
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """An exported network: its bytes and what it says of itself."""
+    """An exported network: its bytes and what it says of itself; a TensorRT engine's bytes are not here."""
 
     path: Path
     manifest: Manifest
     content: bytes
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether it is a TensorRT engine, which only its own library can run."""
+        return self.path.suffix == ENGINE_SUFFIX
 
     @cached_property
     def sha256(self) -> str:
@@ -34,12 +41,36 @@ class ModelFile:
         """Return the network for samples of this many bits: bytes up to 8, byte pairs above.
 
         The two differ in their first and last few nodes only, which are exchanged here.
+
+        Raises:
+            ModelError: it is an engine, which can't be exchanged in part.
         """
         stored = 8 if bit_depth <= 8 else 16
         if stored == self.manifest.bit_depth:
             return self
+        if self.is_engine:
+            raise ModelError(
+                f"{self.path} takes samples of {self.manifest.bit_depth} bits, but the video's need {stored}. "
+                f"Build one for it:  python export/build_engine.py --onnx=FILE.onnx --bitDepth={stored}"
+            )
         model = with_pixel_ends(onnx.load_from_string(self.content), stored, self.manifest.window_frames)
         return replace(self, manifest=replace(self.manifest, bit_depth=stored), content=model.SerializeToString())
+
+    def refuse_custom_nodes(self, library: str) -> None:
+        """Refuse a file that holds our own deformable convolution, for a library that has no plugin of ours.
+
+        Raises:
+            BackendError: it was exported with --deform-conv custom.
+        """
+        if self.manifest.deform_conv != "custom":
+            return
+        standard = self.path.with_name(f"{self.path.stem}_standard.onnx")
+        precision = "" if self.manifest.precision == "fp32" else f" --precision {self.manifest.precision}"
+        raise BackendError(
+            f"{self.path} holds the op CvqeDeformConv, which {library} can't run: TensorRT with our plugin alone does. "
+            "Export it with the standard's:  python export/to_onnx.py --deform-conv standard"
+            f"{precision} --checkpoint {quote(str(self.path))} --output {quote(str(standard))}"
+        )
 
 
 def load_model_file(path: Path) -> ModelFile:
@@ -50,7 +81,7 @@ def load_model_file(path: Path) -> ModelFile:
         ModelError: it is no ONNX file, or not one of ours.
     """
     if path.suffix == ".engine":
-        raise UsageError(f"{path} is a TensorRT engine, which can't be run here; give the .onnx it was built from.")
+        raise UsageError(f"{path} is a TensorRT engine, not a network to load; give the .onnx it was built from.")
     if path.suffix != ".onnx":
         raise UsageError(
             f"{path} is no .onnx file; give one that export/to_onnx.py wrote, or a shipped network's name."

@@ -71,6 +71,12 @@ def _openvino_capabilities() -> list[str]:
     return sorted(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
+def _cuda_version() -> list[str]:
+    from cuda.bindings import driver
+
+    return [f"CUDA {driver.CUDA_VERSION // 1000}.{driver.CUDA_VERSION % 1000 // 10}"]
+
+
 def _compiled_sampler() -> list[str]:
     from plugins.deform_conv.sampler import check_compiler
 
@@ -86,17 +92,16 @@ PACKAGES = (
     Package("openvino", "cpu", "--backend openvino, the faster one on a CPU", _openvino_capabilities),
     Package("llvmlite", "deform", "fast DeformConv under openvino", _compiled_sampler),
     Package(
-        "tensorrt",
-        "trt",
-        "engines for NVIDIA GPUs, which this version does not run yet",
-        also=("tensorrt-cu13", "tensorrt-cu12"),
+        "cuda-python", "trt", "talks to NVIDIA's driver: every backend on a GPU", _cuda_version, also=("cuda-bindings",)
     ),
+    Package("tensorrt", "trt", "--backend tensorrt", also=("tensorrt-cu13", "tensorrt-cu12")),
     Package(
         "tensorrt-rtx",
         "trt-rtx",
-        "engines for NVIDIA RTX GPUs, which this version does not run yet",
+        "--backend tensorrt-rtx; builds engines without a GPU, too",
         also=("tensorrt-rtx-cu13", "tensorrt-rtx-cu12"),
     ),
+    Package("triton", "kernels", "compiles DeformConv when export/build_engine.py builds an engine"),
 )
 
 

@@ -1,8 +1,11 @@
-"""The four stages of a run: decode, upload, compute, encode, each in a thread of its own.
+"""The five stages of a run: decode, upload, compute, download, encode, each in a thread of its own.
 
-decode --frames--> upload --ring--> compute --outgoing--> encode
-   |                  \\--pending--/                        ^
-   \\------------------- packets of other streams ----------/
+decode --frames--> upload --ring--> compute --submitted--> download --outgoing--> encode
+   |                  \\--pending--/                                                 ^
+   \\-------------------------- packets of other streams ---------------------------/
+
+On a GPU compute only submits a window and goes on with the next, so that the upload of one frame, the computing of
+another and the download of a third go on at once; on a CPU it computes, and download passes the result on.
 """
 
 import threading
@@ -11,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +24,23 @@ from cvqe.frame import Frame, luma_shape, with_luma
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder import Sink
-from runtime.engine import Engine, Enhanced
+from runtime.engine import Engine
 from runtime.meter import Meter
 from runtime.ring import FrameRing, Window
+from runtime.slots import RingLayout
 from runtime.stages import Channel, Stages
+from runtime.streaming import Pending, streaming
 
 CHANNEL_FRAMES = 4  # decoded frames, or enhanced ones and packets, that may wait between two stages
+
+
+@dataclass(frozen=True)
+class SubmittedFrame:
+    """A frame that is being enhanced, and the window that is read meanwhile."""
+
+    frame: Frame
+    window: Window[Any]
+    pending: Pending
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,10 @@ class EnhancedFrame:
 
 @dataclass
 class Progress:
-    """What the stages have done so far; each number is written by one thread only."""
+    """What the stages have done so far; each count is written by one thread only, seconds under a lock.
+
+    busy_s: what each stage worked, without its waiting for others; of a device's compute, what the device did.
+    """
 
     n_decoded: int = 0
     n_written: int = 0
@@ -62,16 +80,20 @@ class Pipeline:
         meter: Meter | None = None,
         qp_of: Callable[[Frame], float | None] = attrgetter("qp"),
     ) -> None:
-        self.source, self.engine, self.sink, self.meter, self.qp_of = source, engine, sink, meter, qp_of
+        self.source, self.sink, self.meter, self.qp_of = source, sink, meter, qp_of
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
         info = source.info
-        self.ring = FrameRing(radius, ahead, luma_shape(info.height, info.width, info.bit_depth), self.stages)
+        self.engine = streaming(engine, luma_shape(info.height, info.width, info.bit_depth))
+        self.ring = FrameRing(self.engine.open_slots(RingLayout(radius, ahead)), self.stages)
         self.frames: Channel[Frame] = self.stages.channel(CHANNEL_FRAMES)
         # a frame waits here while the ring collects its future: as many as the ring holds
         self.pending: Channel[Frame] = self.stages.channel(self.ring.n_slots + 1)
+        # no bound of its own: the ring hands out no window while ahead + 1 are not released
+        self.submitted: Channel[SubmittedFrame] = self.stages.channel(self.ring.n_slots)
         self.outgoing: Channel[EnhancedFrame | CopiedPacket] = self.stages.channel(CHANNEL_FRAMES)
+        self._busy_lock = threading.Lock()
 
     def run(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
         """Run all stages to the end of the source.
@@ -82,8 +104,13 @@ class Pipeline:
         self.stages.start("decode", self.decode)
         self.stages.start("upload", self.upload)
         self.stages.start("compute", self.compute)
+        self.stages.start("download", self.download)
         self.stages.start("encode", lambda: self.encode(on_progress))
-        self.stages.join()
+        try:
+            self.stages.join()
+        finally:
+            if not self.stages.is_stuck():  # a thread that hangs may still use the ring
+                self.ring.slots.close()
         return self.progress
 
     @contextmanager
@@ -93,8 +120,11 @@ class Pipeline:
         try:
             yield
         finally:
-            spent = time.perf_counter() - self.stages.waited_s() - start
-            self.progress.busy_s[stage] = self.progress.busy_s.get(stage, 0.0) + spent
+            self._add_busy(stage, time.perf_counter() - self.stages.waited_s() - start)
+
+    def _add_busy(self, stage: str, seconds: float) -> None:
+        with self._busy_lock:
+            self.progress.busy_s[stage] = self.progress.busy_s.get(stage, 0.0) + seconds
 
     def decode(self) -> None:
         """Hand frames to upload, and other streams' packets past everything to encode."""
@@ -112,7 +142,7 @@ class Pipeline:
         self.frames.end()
 
     def upload(self) -> None:
-        """Copy every frame's luma into the ring, once."""
+        """Copy every frame's luma to where the engine computes, once."""
         for frame in self.frames:
             self.pending.put(frame)
             luma = frame.luma
@@ -121,22 +151,35 @@ class Pipeline:
         self.ring.finish()
 
     def compute(self) -> None:
-        """Enhance each window's target; where the network breaks down the decoded luma stays."""
+        """Have each window's target enhanced."""
         for window in self.ring.windows():
             frame = self.pending.get()
             assert frame.number == window.number
-            with self.busy("compute"):
-                enhanced = self._enhance(window, self.qp_of(frame))
+            with self.busy("compute"), self._explained(window):
+                pending = self.engine.submit(window.frames, self.qp_of(frame))
+            self.submitted.put(SubmittedFrame(frame, window, pending))
+        self.submitted.end()
+
+    def download(self) -> None:
+        """Take the results; where the network breaks down the decoded luma stays."""
+        for submitted in self.submitted:
+            frame, window, pending = submitted.frame, submitted.window, submitted.pending
+            with self._explained(window):
+                self._add_busy("compute", pending.wait())
+                with self.busy("download"):
+                    enhanced = pending.result()
             window.release()
             if not enhanced.is_finite:
                 self.progress.n_fallen_back += 1
             self.outgoing.put(EnhancedFrame(frame, enhanced.luma if enhanced.is_finite else frame.luma))
         self.outgoing.end()
 
-    def _enhance(self, window: Window, qp: float | None) -> Enhanced:
+    @contextmanager
+    def _explained(self, window: Window[Any]) -> Iterator[None]:
+        """Say of what a backend raises at which frame it was."""
         try:
-            return self.engine.enhance(window.frames, qp)
-        except (RuntimeError, MemoryError) as error:  # what backends raise; out of memory most of all
+            yield
+        except (RuntimeError, MemoryError) as error:  # out of memory most of all
             raise BackendError(
                 f"{self.engine.backend} failed at frame {window.number} ({error or type(error).__name__}). "
                 "Try another one:  --backend onnxruntime"

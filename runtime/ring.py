@@ -1,57 +1,58 @@
-"""A ring of luma frames in which every window is one contiguous view.
+"""A ring of luma frames in which every window is in one piece.
 
     slots     0 1 2 ... N-1 | copies of 0 .. 2R-1         N = 2R + 1 + ahead
     window         [start .. start + 2R]                  never wraps: past N-1 it reads the copies
 
 A frame comes in once; those of the first 2R slots go to their copy too. Before a scene its first frame fills R slots
 and after it its last one: time stands still there, and no window sees across a cut that was told by end_scene(). A slot
-is rewritten only after the last window that reads it was released.
+is rewritten only after the last window that reads it was released. Where the places are, in the host's memory or in a
+device's, is the slots' own matter.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.slots import Slots
 from runtime.stages import Stages
 
 Luma = NDArray[np.uint8]
+WindowT = TypeVar("WindowT")
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Generic[WindowT]):
     """2R+1 frames around a target.
 
-    `frames` [2R+1, H, W] (or [2R+1, H, W, 2] for byte pairs) is a view into the ring: valid until release().
+    `frames` is what the engine takes: in the host's memory a view of [2R+1, H, W] (or [2R+1, H, W, 2] for byte pairs);
+    valid until release().
     """
 
     number: int
-    frames: Luma
+    frames: WindowT
     end: int
-    ring: "FrameRing"
+    ring: "FrameRing[WindowT]"
 
     def release(self) -> None:
         """Give the slots back; once, when nothing reads `frames` any more."""
         self.ring.release(self)
 
 
-class FrameRing:
+class FrameRing(Generic[WindowT]):
     """Frames in from one thread, windows out to another, both in order."""
 
-    def __init__(self, radius: int, ahead: int, frame_shape: tuple[int, ...], stages: Stages | None = None) -> None:
-        """Make room for windows of 2R+1 frames and `ahead` >= 1 frames written before they are needed."""
-        if radius < 0 or ahead < 1:
-            raise ValueError(f"radius {radius} and ahead {ahead}: at least 0 and 1 are needed")
-        self.radius, self.ahead = radius, ahead
-        self.n_slots = 2 * radius + 1 + ahead
-        self._slots: Luma = np.empty((self.n_slots + 2 * radius, *frame_shape), np.uint8)
+    def __init__(self, slots: Slots[WindowT], stages: Stages | None = None) -> None:
+        self.slots = slots
+        self.radius, self.n_slots = slots.layout.radius, slots.layout.n_slots
         self._stages = stages or Stages()
         self._changed = self._stages.condition()
         self._position = 0  # the next one to write; its slot is position % n_slots
         self._scene_start = 0
         self._n_targets = 0
-        self._ready: list[Window] = []
+        self._ready: list[Window[WindowT]] = []
         self._unreleased: set[int] = set()  # ends of the windows handed out or ready
         self._is_finished = False
 
@@ -61,17 +62,15 @@ class FrameRing:
         Raises:
             Stopped: the run ended while waiting.
         """
-        if self._position == self._scene_start:
-            for _ in range(self.radius):
-                self._append(luma)
+        is_first = self._position == self._scene_start
         self._append(luma)
+        if is_first:
+            self._repeat_last()
 
     def end_scene(self) -> None:
         """Repeat the last frame R times, so that every frame of the scene has its window; another scene may follow."""
         if self._position > self._scene_start:
-            last = self._slots[(self._position - 1) % self.n_slots].copy()
-            for _ in range(self.radius):
-                self._append(last)
+            self._repeat_last()
         self._scene_start = self._position
 
     def finish(self) -> None:
@@ -81,7 +80,7 @@ class FrameRing:
             self._is_finished = True
             self._changed.notify_all()
 
-    def windows(self) -> Iterator[Window]:
+    def windows(self) -> Iterator[Window[WindowT]]:
         """Yield the window of every frame written, in order; each must be released without waiting for a later one."""
         while True:
             with self._changed:
@@ -91,19 +90,29 @@ class FrameRing:
                 window = self._ready.pop(0)
             yield window
 
-    def release(self, window: Window) -> None:
+    def release(self, window: Window[WindowT]) -> None:
         """Let the slots that only this window still needed be written again."""
         with self._changed:
             self._unreleased.remove(window.end)
             self._changed.notify_all()
 
-    def _append(self, luma: Luma) -> None:
+    def _repeat_last(self) -> None:
+        """Append the frame of the last position R times; it comes from its slot, not from outside a second time."""
+        last = (self._position - 1) % self.n_slots
+        for _ in range(self.radius):
+            self._append(last)
+
+    def _append(self, frame: Luma | int) -> None:
+        """Append a new frame, or the one of another slot."""
         position, slot = self._position, self._position % self.n_slots
         with self._changed:
             self._stages.wait(self._changed, lambda: self._is_free(position))
-        self._slots[slot] = luma
+        if isinstance(frame, int):
+            self.slots.copy(frame, slot)
+        else:
+            self.slots.write(slot, frame)
         if slot < 2 * self.radius:
-            self._slots[slot + self.n_slots] = luma
+            self.slots.copy(slot, slot + self.n_slots)
         with self._changed:
             self._position += 1
             if self._position - self._scene_start > 2 * self.radius:
@@ -118,7 +127,6 @@ class FrameRing:
     def _announce(self, end: int) -> None:
         """Queue the window that ends at a position: its 2R+1 frames are all of one scene."""
         start = (end - 2 * self.radius) % self.n_slots
-        frames = self._slots[start : start + 2 * self.radius + 1]
-        self._ready.append(Window(self._n_targets, frames, end, self))
+        self._ready.append(Window(self._n_targets, self.slots.window(start), end, self))
         self._unreleased.add(end)
         self._n_targets += 1

@@ -18,7 +18,8 @@ from runtime.encoder_settings import EncoderOptions
 from runtime.engine import Choice, EngineRequest, open_engine
 from runtime.machine import peak_memory_mb
 from runtime.meter import Meter, written_gains
-from runtime.model_file import DEFAULT_MODEL, ModelFile, find_model
+from runtime.model_choice import choose_model
+from runtime.model_file import DEFAULT_MODEL, ModelFile
 from runtime.output_path import check_output, default_output
 from runtime.pipeline import Pipeline, Progress
 from runtime.summary import Summary
@@ -87,7 +88,7 @@ def _choose(config: StreamConfig, source: Source) -> tuple[ModelFile, Choice]:
     """Pick the network by name and QP, then the engine by what is installed."""
     info = source.info
     qp = config.qp if config.qp is not None else source.qp
-    model = find_model(config.model, None if qp is None else round(qp))
+    model = choose_model(config.model, None if qp is None else round(qp))
     request = EngineRequest(model, info.height, info.width, info.bit_depth, config.precision, config.threads)
     _warn_of_other_qp(model, qp)
     return model, open_engine(request, config.backend)

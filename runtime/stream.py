@@ -19,6 +19,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cvqe.errors import CvqeError, ExitCode
+from runtime.backend_list import BACKENDS
 from runtime.decoder import Source
 from runtime.pipeline import Progress
 from runtime.run import StreamConfig, stream
@@ -31,8 +32,8 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
     default = StreamConfig
     parser.add_argument("source", type=Path, help="video to enhance")
     parser.add_argument("-o", "--output", type=Path, default=default.output, help="[SOURCE.enhanced.<same container>]")
-    parser.add_argument("--model", default=default.model, help="a shipped network, or FILE.onnx [%(default)s]")
-    parser.add_argument("--backend", default=default.backend, help="auto, openvino or onnxruntime [%(default)s]")
+    parser.add_argument("--model", default=default.model, help="a shipped one, FILE.onnx or FILE.engine [%(default)s]")
+    parser.add_argument("--backend", default=default.backend, help=f"auto, {', '.join(BACKENDS)} [%(default)s]")
     parser.add_argument(
         "--precision",
         default=default.precision,

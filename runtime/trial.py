@@ -6,7 +6,7 @@ import numpy as np
 
 from cvqe.errors import ModelError
 from runtime.engine import EngineRequest, open_engine
-from runtime.model_file import find_model
+from runtime.model_choice import choose_model
 from runtime.run import StreamConfig
 
 SIDE = 64  # px; compiles in a moment
@@ -29,7 +29,7 @@ def try_engine(network: str = StreamConfig.model) -> Trial:
     Raises:
         CvqeError: there is no such network, or nothing here can run it.
     """
-    model = find_model(network)
+    model = choose_model(network)
     request = EngineRequest(model, SIDE, SIDE, precision=StreamConfig.precision)
     choice = open_engine(request, StreamConfig.backend)
     black = np.zeros((model.manifest.window_frames, SIDE, SIDE), np.uint8)

@@ -21,7 +21,14 @@ MAY_IMPORT = {
 }
 FOLDERS = (*MAY_IMPORT, "benchmarks")
 # where torch is at home; a torch, Triton or TensorRT part of a plugin is to be named here, file by file
-NEEDS_TORCH = ("cvqe/layers/", "cvqe/models/", "cvqe/macs.py", "cvqe/checkpoint.py")
+NEEDS_TORCH = (
+    "cvqe/layers/",
+    "cvqe/models/",
+    "cvqe/macs.py",
+    "cvqe/checkpoint.py",
+    "plugins/deform_conv/torch_op.py",
+    "runtime/backends/torch_cuda.py",
+)
 # a module that needs one of these fails to import without it, and may
 OPTIONAL = ("cuda", "numba", "tensorrt", "tensorrt_rtx", "triton")
 # names of libraries that may not be installed here, and so could be taken unnoticed

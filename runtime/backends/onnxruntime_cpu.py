@@ -14,6 +14,7 @@ class OnnxRuntimeEngine:
     backend = "onnxruntime"
 
     def __init__(self, request: EngineRequest) -> None:
+        request.model.refuse_custom_nodes("ONNX Runtime")
         model = request.model.for_bit_depth(request.bit_depth)
         self._manifest = model.manifest
         self.precision = model.manifest.precision

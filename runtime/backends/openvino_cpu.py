@@ -22,6 +22,7 @@ class OpenVinoEngine:
     backend = "openvino"
 
     def __init__(self, request: EngineRequest) -> None:
+        request.model.refuse_custom_nodes("OpenVINO")
         core = openvino.Core()
         self.precision = _precision(core, request.precision)
         self.device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))

@@ -24,6 +24,14 @@ def test_a_file_from_before_there_were_qps_takes_none():
     assert manifest_from_properties(properties, "x.onnx") == MANIFEST
 
 
+def test_a_file_from_before_there_was_a_choice_holds_the_standards_deform_conv():
+    properties = MANIFEST.to_properties()
+    del properties["cvqe.deform_conv"]
+    assert manifest_from_properties(properties, "x.onnx").deform_conv == "standard"
+    custom = replace(MANIFEST, deform_conv="custom")
+    assert manifest_from_properties(custom.to_properties(), "x.onnx") == custom
+
+
 def test_a_qp_is_kept_within_those_trained_on():
     assert [MANIFEST.trained_qp(qp) for qp in (-3, 31.9, 33.25, 51)] == [32, 32, 33.25, 37]
     assert MANIFEST.middle_qp == 34.5

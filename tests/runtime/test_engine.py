@@ -12,7 +12,9 @@ import pytest
 from cvqe.errors import BackendError, ModelError, UsageError
 from cvqe.metrics import psnr_db
 from export.verify import made_up_window
+from runtime import backend_list
 from runtime import engine as engine_module
+from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import find_model, load_model_file
 from training.luma_clips import load_luma
@@ -22,6 +24,7 @@ BF16_LOSS_DB = 0.01
 # rounded to whole levels both; coordinates in bfloat16 would land pixels away and give 30 dB
 BF16_PSNR_DB = 50.0
 DEMO_QP = 37.0
+NO_DRIVER = "there is no NVIDIA driver here"
 SIZES = [(2, 2), (3, 5), (17, 31), (64, 48)]
 
 
@@ -147,26 +150,84 @@ def test_a_manifest_that_does_not_fit_the_inputs_is_refused(live_onnx, tgafnet_o
         load_model_file(tmp_path / "odd.onnx")
 
 
-def test_auto_takes_openvino_first_and_says_why(live_onnx):
-    choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
-    assert choice.engine.backend == "openvino"
-    assert "first of openvino, onnxruntime" in choice.reason
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """Make this a machine without a GPU, whatever it is."""
+    monkeypatch.setattr(engine_module, "gpu_obstacle", lambda: NO_DRIVER)
 
 
-def test_auto_falls_back_to_what_is_installed_and_says_so(live_onnx, monkeypatch):
+def without(monkeypatch, *prefixes: str) -> None:
+    """Hide installed packages from the list of backends."""
     real = importlib.metadata.version
 
     def version(package: str) -> str:
-        if package.startswith("openvino"):
+        if package.startswith(prefixes):
             raise importlib.metadata.PackageNotFoundError(package)
         return real(package)
 
-    monkeypatch.setattr(engine_module, "version", version)
+    monkeypatch.setattr(backend_list, "version", version)
+
+
+def test_auto_takes_openvino_first_and_says_why(live_onnx, no_gpu, caplog):
+    choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
+    assert choice.engine.backend == "openvino"
+    assert choice.reason == f"first of openvino, onnxruntime that runs here; {NO_DRIVER}"
+    assert caplog.text == ""  # a machine without a GPU is nothing to warn of
+
+
+def test_auto_falls_back_to_what_is_installed_and_says_so(live_onnx, no_gpu, monkeypatch):
+    without(monkeypatch, "openvino")
     choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
     assert choice.engine.backend == "onnxruntime"
     assert "openvino is not installed" in choice.reason
     with pytest.raises(BackendError, match=r"pip install openvino.*--backend onnxruntime"):
         open_engine(EngineRequest(load_model_file(live_onnx), 16, 16), "openvino")
+
+
+GPU_BACKENDS = [name for name, backend in BACKENDS.items() if backend.needs_gpu]
+
+
+@pytest.mark.parametrize("backend", GPU_BACKENDS)
+def test_a_backend_without_a_gpu_says_all_that_is_missing(live_onnx, no_gpu, monkeypatch, backend):
+    without(monkeypatch, "tensorrt", "onnxruntime-gpu", "torch")
+    with pytest.raises(BackendError) as raised:
+        open_engine(EngineRequest(load_model_file(live_onnx), 16, 16), backend)
+    missing, remedy = str(raised.value).splitlines()
+    assert missing == f"{backend} is not installed and {NO_DRIVER}, so --backend {backend} can't be used."
+    assert "pip install " in remedy and remedy.endswith("--backend openvino")
+
+
+@pytest.mark.skipif(installed_version("tensorrt-rtx") is None, reason="TensorRT-RTX is not installed")
+def test_a_backend_that_lacks_the_gpu_alone_says_just_that(live_onnx, no_gpu):
+    with pytest.raises(BackendError) as raised:
+        open_engine(EngineRequest(load_model_file(live_onnx), 16, 16), "tensorrt-rtx")
+    said = f"{NO_DRIVER}, so --backend tensorrt-rtx can't be used.\nRun on what is here:  --backend openvino"
+    assert str(raised.value) == said
+
+
+def test_an_idle_gpu_is_never_kept_quiet_about(live_onnx, monkeypatch, caplog):
+    monkeypatch.setattr(engine_module, "gpu_obstacle", lambda: None)
+    without(monkeypatch, "tensorrt", "onnxruntime-gpu")
+    choice = open_engine(EngineRequest(load_model_file(live_onnx), 16, 16))
+    assert choice.engine.backend == "openvino"
+    for name in ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda"):
+        assert f"{name} is passed over: {name} is not installed" in caplog.text
+        assert f"{name}: {name} is not installed" in choice.reason
+    assert "torch-cuda" not in choice.reason  # only when asked for
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch-cuda"])
+def test_an_engine_file_runs_by_its_own_library_only(tmp_path, live_onnx, backend):
+    model = replace(load_model_file(live_onnx), path=tmp_path / "live.engine", content=b"")
+    with pytest.raises(UsageError, match=f"TensorRT engine, which --backend {backend} can't run"):
+        open_engine(EngineRequest(model, 16, 16), backend)
+
+
+def test_an_engine_file_for_other_samples_is_refused(tmp_path, live_onnx):
+    model = replace(load_model_file(live_onnx), path=tmp_path / "live.engine", content=b"")
+    assert model.for_bit_depth(8) is model
+    with pytest.raises(ModelError, match=r"samples of 8 bits, but the video's need 16.*--bitDepth=16"):
+        model.for_bit_depth(10)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from runtime.encoder import open_sink
 from runtime.encoder_settings import EncoderOptions
 from runtime.engine import Enhanced
 from runtime.pipeline import Pipeline
+from runtime.slots import HostSlots
 from tests.media import frames_of, make_video
 
 LOSSLESS = EncoderOptions(encoder="ffv1")
@@ -121,7 +123,7 @@ def test_the_stages_work_at_the_same_time(video):
         pipeline.run()
     elapsed_s = time.perf_counter() - start
     busy_s = pipeline.progress.busy_s
-    assert set(busy_s) == {"decode", "upload", "compute", "encode"}
+    assert set(busy_s) == {"decode", "upload", "compute", "download", "encode"}
     assert busy_s["compute"] >= N_FRAMES * 0.03
     assert busy_s["encode"] >= N_FRAMES * 0.03
     assert elapsed_s < 0.85 * (busy_s["compute"] + busy_s["encode"])  # one after the other it would be the sum
@@ -132,3 +134,73 @@ def test_a_backend_that_breaks_down_is_one_sentence(video, tmp_path):
     engine.enhance = lambda frames, qp: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
     with pytest.raises(CvqeError, match=r"test failed at frame 0 \(bad alloc\)"):
         run(video, tmp_path / "out.mkv", engine)
+
+
+class SlowSlots(HostSlots):
+    """Counts how often it is closed."""
+
+    n_closed = 0
+
+    def write(self, place: int, luma: np.ndarray) -> None:
+        time.sleep(0.01)
+        super().write(place, luma)
+
+    def close(self) -> None:
+        self.n_closed += 1
+
+
+class Device(WatchfulEngine):
+    """Computes in a thread of its own, and reads the window only at the end."""
+
+    def __init__(self, radius: int, compute_s: float = 0.03, download_s: float = 0.02, fails_at: int | None = None):
+        super().__init__(radius, compute_s, fails_at)
+        self.download_s, self.n_done = download_s, 0
+        self._thread = ThreadPoolExecutor(1)
+
+    def open_slots(self, layout) -> SlowSlots:
+        self.slots = SlowSlots(layout, SIZE[::-1])
+        return self.slots
+
+    def submit(self, window: np.ndarray, qp: float | None = None) -> "PendingOnDevice":
+        return PendingOnDevice(self, self._thread.submit(self.enhance, window, qp))
+
+
+class PendingOnDevice:
+    def __init__(self, device: Device, computed: "Future[Enhanced]") -> None:
+        self._device, self._computed = device, computed
+
+    def wait(self) -> float:
+        self._computed.result()
+        return self._device.delay_s
+
+    def result(self) -> Enhanced:
+        time.sleep(self._device.download_s)
+        self._device.n_done += 1
+        return self._computed.result()
+
+
+def test_a_device_uploads_computes_and_downloads_at_the_same_time(video):
+    engine, start = Device(radius=2), time.perf_counter()
+    with open_source(video) as opened:
+        pipeline = Pipeline(opened, engine, SlowSink(0.0), radius=2)
+        pipeline.run()
+    elapsed_s, busy_s = time.perf_counter() - start, pipeline.progress.busy_s
+    assert busy_s["upload"] >= N_FRAMES * 0.01
+    assert N_FRAMES * 0.03 <= busy_s["compute"] < N_FRAMES * 0.04  # what the device did, and the submitting
+    assert N_FRAMES * 0.02 <= busy_s["download"] < N_FRAMES * 0.03  # without its waiting for the device
+    assert elapsed_s < 0.85 * (busy_s["upload"] + busy_s["compute"] + busy_s["download"])
+    assert engine.slots.n_closed == 1
+
+
+def test_a_devices_results_belong_to_their_frames_though_it_reads_its_windows_late(video, tmp_path):
+    run(video, tmp_path / "out.mkv", Device(radius=3, compute_s=0.002, download_s=0.0), ahead=2)
+    assert frames_of(tmp_path / "out.mkv") == frames_of(video)
+
+
+def test_a_device_that_breaks_down_is_one_sentence_and_its_slots_are_closed(video, tmp_path):
+    engine = Device(radius=1, compute_s=0.001)
+    engine.enhance = lambda frames, qp: (_ for _ in ()).throw(RuntimeError("lost"))  # type: ignore[method-assign]
+    with pytest.raises(CvqeError, match=r"test failed at frame 0 \(lost\)"):
+        run(video, tmp_path / "out.mkv", engine)
+    assert engine.slots.n_closed == 1
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.ring import FrameRing
+from runtime.slots import HostSlots, RingLayout
 from runtime.stages import Stages, Stopped
 
 SHAPE = (2, 3)
@@ -43,7 +44,7 @@ def write_all(ring: FrameRing, scenes: list[list[int]]) -> None:
 @settings(deadline=None, max_examples=60)
 def test_windows_are_those_of_a_plain_list(radius, ahead, lengths):
     scenes, stages = scenes_of(lengths), Stages()
-    ring = FrameRing(radius, ahead, SHAPE, stages)
+    ring = FrameRing(HostSlots(RingLayout(radius, ahead), SHAPE), stages)
     in_flight = stages.channel(3)
     seen = []
 
@@ -68,7 +69,7 @@ def test_windows_are_those_of_a_plain_list(radius, ahead, lengths):
 
 
 def test_a_slot_is_not_rewritten_before_its_last_window_is_released():
-    ring = FrameRing(radius=1, ahead=1, frame_shape=SHAPE, stages=(stages := Stages()))
+    ring = FrameRing(HostSlots(RingLayout(1, 1), SHAPE), (stages := Stages()))
     stages.start("write", lambda: write_all(ring, [list(range(10))]))
     windows = ring.windows()
     first = next(windows)
@@ -82,7 +83,7 @@ def test_a_slot_is_not_rewritten_before_its_last_window_is_released():
 
 def test_a_writer_waits_no_longer_when_the_run_stops():
     stages = Stages()
-    ring = FrameRing(radius=1, ahead=1, frame_shape=SHAPE, stages=stages)
+    ring = FrameRing(HostSlots(RingLayout(1, 1), SHAPE), stages)
     ended = threading.Event()
 
     def write():
@@ -103,14 +104,50 @@ def test_a_writer_waits_no_longer_when_the_run_stops():
 @pytest.mark.parametrize("radius, ahead", [(-1, 1), (3, 0)])
 def test_impossible_rings_are_refused(radius, ahead):
     with pytest.raises(ValueError, match="at least"):
-        FrameRing(radius, ahead, SHAPE)
+        RingLayout(radius, ahead)
 
 
 def test_releasing_twice_is_our_own_mistake_and_not_silent():
     stages = Stages()
-    ring = FrameRing(radius=0, ahead=2, frame_shape=SHAPE, stages=stages)
+    ring = FrameRing(HostSlots(RingLayout(0, 2), SHAPE), stages)
     ring.write(picture(0))
     window = next(ring.windows())
     window.release()
     with pytest.raises(KeyError):
         window.release()
+
+
+@given(radius=st.integers(0, 3), lengths=st.lists(st.integers(1, 9), max_size=4))
+@settings(deadline=None, max_examples=30)
+def test_a_frame_comes_in_once_and_is_copied_from_place_to_place(radius, lengths):
+    class Watched(HostSlots):
+        n_written = 0
+
+        def write(self, place: int, luma: np.ndarray) -> None:
+            assert place < self.layout.n_slots
+            self.n_written += 1
+            super().write(place, luma)
+
+    slots = Watched(RingLayout(radius, 2), SHAPE)
+    ring = FrameRing(slots, stages := Stages())
+    stages.start("write", lambda: write_all(ring, scenes_of(lengths)))
+    for window in ring.windows():
+        window.release()
+    stages.join()
+    assert slots.n_written == sum(lengths)
+
+
+@pytest.mark.parametrize("radius, ahead", [(0, 1), (1, 1), (3, 4)])
+def test_no_more_windows_are_out_than_the_layout_says(radius, ahead):
+    layout = RingLayout(radius, ahead)
+    ring = FrameRing(HostSlots(layout, SHAPE), stages := Stages())
+    stages.start("write", lambda: write_all(ring, [list(range(30))]))
+    windows = ring.windows()
+    out = [next(windows) for _ in range(layout.n_out)]
+    for _ in range(10):
+        time.sleep(0.002)  # the writer runs as far as it may
+        assert not ring._ready
+        out.pop(0).release()
+        out.append(next(windows))
+    stages.stop()
+    stages.join()

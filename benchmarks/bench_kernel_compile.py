@@ -1,0 +1,90 @@
+"""Compile the CUDA kernels of every network's deformable convolutions, and count what they take; needs no GPU.
+
+$ python benchmarks/bench_kernel_compile.py --capabilities 80 89 90
+
+One row for a problem, a compute capability and an entry point: what the machine code takes, and the bytes that a 720p
+frame moves. `saved_split_bytes` and `saved_sigmoid_bytes` are the passes of the standard nodes that a packed problem
+does without. Counts, not timings: no GPU has run anything.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+if not __package__:  # run by path: import from the repo root, never from this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks import report
+from benchmarks.kernel_cases import CAPABILITIES, FRAME, NETWORK_CASES, plain, saved_bytes
+from benchmarks.kernel_resources import resources
+from plugins.deform_conv.compiler import compile_kernel
+from plugins.deform_conv.problem import Problem
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """Which GPUs to compile for, and where the table goes."""
+
+    capabilities: tuple[int, ...] = CAPABILITIES
+    output: Path = report.ROOT / "benchmarks" / "results" / "kernel_compile.csv"
+
+
+def parse_args(argv: list[str] | None = None) -> BenchConfig:
+    """Read the command line; unset options keep BenchConfig's defaults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--capabilities", type=int, nargs="+", default=BenchConfig.capabilities, help="as in 80 89")
+    parser.add_argument("--output", type=Path, default=BenchConfig.output, help="CSV to write [%(default)s]")
+    arguments = parser.parse_args(argv)
+    return BenchConfig(tuple(arguments.capabilities), arguments.output)
+
+
+def problems() -> Iterator[tuple[str, Problem]]:
+    """Yield every network's problems as standard nodes and packed, in half and float."""
+    for name, problem in NETWORK_CASES.items():
+        for variant in dict.fromkeys((problem, plain(problem))):
+            for dtype in dict.fromkeys((problem.dtype, "fp32")):
+                yield name, replace(variant, dtype=dtype)  # type: ignore[arg-type]
+
+
+def rows_of(name: str, problem: Problem, capability: int) -> Iterator[dict[str, Any]]:
+    """Compile one problem and yield a row for each of its entry points."""
+    split_bytes, sigmoid_bytes = saved_bytes(problem, *FRAME)
+    for entry, used in resources(compile_kernel(problem, capability)).items():
+        yield {
+            "case": name,
+            "inputs": "packed" if problem.packed else f"mask {problem.mask}",
+            "dtype": problem.dtype,
+            "compute_capability": capability,
+            "entry": entry,
+            **asdict(used),
+            "frame_bytes": problem.traffic_bytes(1, *FRAME),
+            "saved_split_bytes": split_bytes,
+            "saved_sigmoid_bytes": sigmoid_bytes,
+            "versions": report.versions(["triton"]),
+            "git_sha": report.git_sha(),
+        }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Compile everything for every GPU and write one table."""
+    config = parse_args(argv)
+    rows = []
+    for capability in config.capabilities:
+        for name, problem in problems():
+            rows += rows_of(name, problem, capability)
+            last = rows[-2]
+            print(
+                f"sm_{capability} {name:24} {last['inputs']:12} {problem.dtype}: {last['registers']} registers, "
+                f"{last['spill_bytes']} bytes spilled, {last['tensor_cores'] or 'no tensor cores'}",
+                file=sys.stderr,
+            )
+    report.write_rows(config.output, rows)
+    print(config.output)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

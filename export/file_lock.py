@@ -1,0 +1,119 @@
+"""A lock between processes: held by an open file, so it ends with the process that holds it, however that ends."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+from cvqe.errors import CvqeError
+
+log = logging.getLogger(__name__)
+POLL_S = 0.1
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file while inside; others wait, and say so.
+
+    The lock is a file beside it, m.engine.lock, taken away by the one that lets go.
+
+    Raises:
+        CvqeError: the folder can't be written to.
+    """
+    beside = path.with_name(path.name + ".lock")
+    with _acquired(beside, path) as file:
+        try:
+            yield
+        finally:
+            if fcntl is not None:  # Windows can't delete what is open: there it stays
+                beside.unlink(missing_ok=True)
+            _unlock(file)
+
+
+def _acquired(beside: Path, path: Path) -> IO[bytes]:
+    has_told = False
+    while True:
+        file = _opened(beside)
+        if _try_to_lock(file) and _is_still(beside, file):
+            return file
+        file.close()
+        if not has_told:
+            log.info("another process works on %s; waiting for it", path)
+            has_told = True
+        time.sleep(POLL_S)
+
+
+def _opened(beside: Path) -> IO[bytes]:
+    try:
+        return beside.open("a+b")
+    except OSError as error:
+        raise CvqeError(
+            f"{beside} can't be written ({error.strerror}); choose another place:  --saveEngine=FILE.engine"
+        ) from error
+
+
+def _is_still(beside: Path, file: IO[bytes]) -> bool:
+    """Say whether the file that was locked is the one that others will find: it may have been taken away meanwhile."""
+    try:
+        return os.path.samestat(beside.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _try_to_lock(file: IO[bytes]) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            _lock_byte(file, "LK_NBLCK")
+    except OSError:  # held by another process; both say it in this way only
+        return False
+    return True
+
+
+def _unlock(file: IO[bytes]) -> None:
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+    else:
+        _lock_byte(file, "LK_UNLCK")
+
+
+def _lock_byte(file: IO[bytes], mode: str) -> None:
+    """Lock or unlock the first byte, as Windows does it."""
+    import msvcrt
+
+    windows: Any = msvcrt
+    file.seek(0)
+    windows.locking(file.fileno(), getattr(windows, mode), 1)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under its final name once all of it is on disk; of an attempt that fails nothing is left.
+
+    To be called under the file's lock: the unfinished file has one name.
+
+    Raises:
+        CvqeError: the disk is full, or the folder can't be written to.
+    """
+    unfinished = path.with_name(path.name + ".tmp")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise CvqeError(
+            f"{path} can't be written ({error.strerror}); free some space, or choose another place:  "
+            "--saveEngine=FILE.engine"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,233 @@
+"""An engine file and its manifest: read together, checked, and told apart from those that do not fit.
+
+An engine whose checksum is not the one its manifest names is never handed out, so no moment between the two renames
+of export/build_engine.py can be mistaken for a finished build.
+"""
+
+import hashlib
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvqe.engine_manifest import (
+    EngineManifest,
+    capability_text,
+    engine_manifest_from_json,
+    manifest_path,
+    shape_text,
+)
+from cvqe.errors import BackendError, CvqeError, ModelError, UsageError
+from cvqe.manifest import WINDOW, Manifest
+from runtime.engine_fit import foreign_network, foreign_size, mismatch, window_shape
+from runtime.model_file import ModelFile
+
+ENGINES = Path(__file__).resolve().parents[1] / "engines"
+
+
+@dataclass(frozen=True)
+class EngineFile:
+    """An engine as it lies on disk: its bytes are those its manifest was written for."""
+
+    path: Path
+    manifest: EngineManifest
+    content: bytes
+
+    def check(
+        self,
+        library: str,
+        version: str,
+        compute_capability: int | None,
+        height: int,
+        width: int,
+        onnx_sha256: str | None = None,
+    ) -> None:
+        """Refuse the engine where it can't run, or would not enhance these frames.
+
+        Args:
+            library: the one that is to run it, `tensorrt` or `tensorrt-rtx`.
+            version: of that library, as `tensorrt_version` tells it.
+            compute_capability: of the GPU, 89 for 8.9; None leaves it open.
+            height: of a frame, px; so is `width`.
+            onnx_sha256: of the ONNX file that it is to stand for; None leaves it open.
+
+        Raises:
+            BackendError: another library, version or GPU.
+            ModelError: another frame size or ONNX file. Both say how to build the one needed.
+        """
+        reason = mismatch(self.manifest, library, version, compute_capability)
+        if reason:
+            raise BackendError(self._with_command(reason, height, width, library))
+        reason = foreign_network(self.manifest, onnx_sha256) or foreign_size(self.manifest, height, width)
+        if reason:
+            raise ModelError(self._with_command(reason, height, width, library))
+
+    def _with_command(self, reason: str, height: int, width: int, library: str) -> str:
+        model = onnx_path(self.path, self.manifest)
+        command = build_command(model, height, width, library, self.manifest.network, self.path)
+        return f"{self.path} {reason}.\nBuild one for it:  {command}"
+
+
+@dataclass(frozen=True)
+class EngineSearch:
+    """What was found among engine files: the best that fits, and why each other one does not."""
+
+    engine: EngineFile | None
+    passed_over: tuple[str, ...]
+
+
+def load_engine_file(path: Path) -> EngineFile:
+    """Read an engine and its manifest.
+
+    Raises:
+        UsageError: there is no such file.
+        ModelError: the manifest is missing, damaged or another engine's, or the engine is damaged.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"{path} is no file. Build it:  python export/build_engine.py --onnx=FILE.onnx --saveEngine={_quoted(path)}"
+        )
+    content = path.read_bytes()
+    manifest = load_engine_manifest(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.engine_sha256:
+        raise ModelError(
+            f"{path} is damaged or another engine than its manifest tells of (sha256 {found[:12]}, {len(content):,} "
+            f"bytes; {manifest.engine_sha256[:12]}, {manifest.engine_bytes:,} bytes expected).\n"
+            f"Build it again:  {rebuild_command(path, manifest)}"
+        )
+    return EngineFile(path, manifest, content)
+
+
+def load_engine_manifest(path: Path) -> EngineManifest:
+    """Read the manifest beside the engine `path`, not the engine.
+
+    Raises:
+        ModelError: it is missing or does not parse.
+    """
+    beside = manifest_path(path)
+    again = f"python export/build_engine.py --onnx=FILE.onnx --saveEngine={_quoted(path)} --force"
+    try:
+        text = beside.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path} has no manifest {beside.name} beside it, so what it is for is unknown. Build it again:  {again}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{beside} can't be read ({error}). Build the engine again:  {again}") from error
+    try:
+        return engine_manifest_from_json(text, str(beside))
+    except ModelError as error:
+        raise ModelError(f"{error} Build the engine again:  {again}") from error
+
+
+def find_engine_file(
+    model: ModelFile,
+    height: int,
+    width: int,
+    library: str,
+    compute_capability: int | None,
+    folders: Sequence[Path] | None = None,
+    version: str | None = None,
+) -> EngineFile | None:
+    """Return the engine built from this model that fits, None where there is none; see `search_engine_files`."""
+    return search_engine_files(model, height, width, library, compute_capability, folders, version).engine
+
+
+def search_engine_files(
+    model: ModelFile,
+    height: int,
+    width: int,
+    library: str,
+    compute_capability: int | None,
+    folders: Sequence[Path] | None = None,
+    version: str | None = None,
+) -> EngineSearch:
+    """Look through *.engine for one built from this model that runs here and takes frames of this size.
+
+    Of several the one made for this very size is taken, and the newest of those.
+
+    Args:
+        model: the network; its file on disk and its bit depth decide.
+        height: of a frame, px; so is `width`.
+        library: the one that is to run it, `tensorrt` or `tensorrt-rtx`.
+        compute_capability: of the GPU, 89 for 8.9; None leaves it open.
+        folders: where to look [engines/ of this project, and beside the model].
+        version: of the library; None leaves it open.
+    """
+    source = hashlib.sha256(model.path.read_bytes()).hexdigest() if model.path.is_file() else model.sha256
+    fitting, passed_over = [], []
+    for path in _engines_in(folders if folders is not None else (ENGINES, model.path.parent)):
+        try:
+            told = load_engine_manifest(path)
+            reason = (
+                foreign_network(told, source, model.manifest.bit_depth)
+                or mismatch(told, library, version, compute_capability)
+                or foreign_size(told, height, width)
+            )
+            if reason:
+                passed_over.append(f"{path.name} {reason}")
+            else:
+                fitting.append(load_engine_file(path))
+        except CvqeError as error:
+            passed_over.append(str(error).splitlines()[0])
+    size = window_shape(model.manifest, height, width)
+    fitting.sort(key=lambda engine: (engine.manifest.window.opt == size, _is_exact(engine), engine.manifest.date))
+    return EngineSearch(fitting[-1] if fitting else None, tuple(passed_over))
+
+
+def build_command(
+    model: Path, height: int, width: int, library: str, network: Manifest, engine: Path | None = None
+) -> str:
+    """Return the line that builds an engine for frames of one size, ready to paste.
+
+    Args:
+        model: the ONNX file.
+        height: of a frame, px; so is `width`.
+        library: `tensorrt` or `tensorrt-rtx`.
+        network: what the ONNX file says of itself, at the bit depth wanted.
+        engine: where to put it; None: into engines/, under a name that says what it is for.
+    """
+    words = ["python", "export/build_engine.py", f"--onnx={model}"]
+    if engine is not None:
+        words.append(f"--saveEngine={engine}")
+    words.append(f"--optShapes={WINDOW}:{shape_text(window_shape(network, height, width))}")
+    if network.bit_depth != 8:
+        words.append(f"--bitDepth={network.bit_depth}")
+    return shlex.join([*words, f"--library={library}"])
+
+
+def rebuild_command(path: Path, manifest: EngineManifest) -> str:
+    """Return the line that builds an engine again as its manifest tells, ready to paste."""
+    words = ["python", "export/build_engine.py", f"--onnx={onnx_path(path, manifest)}", f"--saveEngine={path}"]
+    for flag, end in (("minShapes", "min"), ("optShapes", "opt"), ("maxShapes", "max")):
+        shapes = {name: getattr(sizes, end) for name, sizes in manifest.profile.items()}
+        words.append(f"--{flag}=" + ",".join(f"{name}:{shape_text(shape)}" for name, shape in shapes.items()))
+    words += [f"--bitDepth={manifest.network.bit_depth}", f"--library={manifest.library}"]
+    if manifest.library == "tensorrt-rtx" and not manifest.is_portable:
+        words.append("--computeCapabilities=" + ",".join(map(capability_text, manifest.compute_capabilities)))
+    for flag, value in manifest.build.items():
+        if value is True:
+            words.append(f"--{flag}")
+        elif value is not None and value is not False:
+            words.append(f"--{flag}={value}")
+    return shlex.join([*words, "--force"])
+
+
+def onnx_path(engine: Path, manifest: EngineManifest) -> Path:
+    """Return where the ONNX file of an engine lay when it was built, seen from here."""
+    return Path(os.path.normpath(engine.parent / manifest.onnx))
+
+
+def _is_exact(engine: EngineFile) -> bool:
+    return engine.manifest.window.is_static
+
+
+def _engines_in(folders: Sequence[Path]) -> list[Path]:
+    found = {path.resolve(): path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.engine"))}
+    return list(found.values())
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,64 @@
+"""What an engine is fit for: why one can't run here, or does not take these frames."""
+
+from pathlib import Path
+
+from cvqe.engine_manifest import EngineManifest, Shape, capability_text
+from cvqe.manifest import Manifest
+
+_AMPERE = 80
+
+
+def mismatch(manifest: EngineManifest, library: str, version: str | None, compute_capability: int | None) -> str | None:
+    """Say why an engine can't run under this library on this GPU, None where it can."""
+    if manifest.library != library:
+        return f"is for {manifest.library}, not for {library}"
+    if version is not None and not _runs_under(manifest, version):
+        return f"was built by {library} {manifest.library_version}, but {version} is installed"
+    if compute_capability is not None and not runs_on(manifest, compute_capability):
+        built = ", ".join(map(capability_text, manifest.compute_capabilities))
+        return f"is for compute capability {built}, but the GPU here has {capability_text(compute_capability)}"
+    return None
+
+
+def foreign_network(manifest: EngineManifest, onnx_sha256: str | None, bit_depth: int | None = None) -> str | None:
+    """Say why an engine does not stand for an ONNX file at a bit depth, None where it does."""
+    if onnx_sha256 is not None and manifest.onnx_sha256 != onnx_sha256:
+        return (
+            f"was built from another {Path(manifest.onnx).name} (sha256 {manifest.onnx_sha256[:12]}, "
+            f"{onnx_sha256[:12]} was expected)"
+        )
+    if bit_depth is not None and manifest.network.bit_depth != bit_depth:
+        return f"takes samples of {manifest.network.bit_depth} bits, {bit_depth} are needed"
+    return None
+
+
+def foreign_size(manifest: EngineManifest, height: int, width: int) -> str | None:
+    """Say why an engine does not take frames of this size, None where it does."""
+    if manifest.window.holds(window_shape(manifest.network, height, width)):
+        return None
+    return f"takes {manifest.window}, but the frames are {width}x{height}"
+
+
+def runs_on(manifest: EngineManifest, compute_capability: int) -> bool:
+    """Say whether a GPU of this compute capability is among those an engine is for."""
+    if compute_capability in manifest.compute_capabilities:
+        return True
+    if manifest.build.get("hardwareCompatibilityLevel") == "ampere+":
+        return compute_capability >= _AMPERE
+    return manifest.is_portable and compute_capability >= min(manifest.compute_capabilities)
+
+
+def window_shape(network: Manifest, height: int, width: int) -> Shape:
+    """Return the shape of a window of frames of this size: [1, 2R+1, H, W], or [1, 2R+1, H, W, 2] for byte pairs."""
+    tail = (2,) if network.bit_depth == 16 else ()
+    return (1, network.window_frames, height, width, *tail)
+
+
+def _runs_under(manifest: EngineManifest, version: str) -> bool:
+    if manifest.build.get("versionCompatible"):
+        return _numbers(version) >= _numbers(manifest.library_version)
+    return version == manifest.library_version
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from benchmarks.stream_speed import made_up_frames, measure_stream
+from cvqe.errors import ModelError
+from runtime.engine import EngineRequest, Enhanced, open_engine
+from runtime.model_file import find_model
+
+
+def test_every_frame_behind_the_warm_up_is_counted():
+    frames = made_up_frames(3, 24, 32)
+    engine = open_engine(EngineRequest(find_model("live"), 24, 32, precision="fp32"), "onnxruntime").engine
+    speed = measure_stream(engine, 3, frames, n_frames=9, qp=35.0, warm_up=2)
+    assert speed.frames_per_s > 0
+    assert 0 < speed.latency_ms.p20 <= speed.latency_ms.median <= speed.latency_ms.p80 <= speed.p99_ms
+
+
+def test_frames_move_and_are_not_alike():
+    first, second = made_up_frames(2, 24, 32)
+    assert first.dtype == np.uint8 and (first != second).mean() > 0.5
+
+
+def test_a_network_that_breaks_down_is_not_timed():
+    class Broken:
+        backend, precision, device = "broken", "fp32", "CPU"
+
+        def enhance(self, frames, qp=None):
+            return Enhanced(frames[1], False)
+
+    with pytest.raises(ModelError, match="broken gives NaN"):
+        measure_stream(Broken(), 1, made_up_frames(2, 8, 8), n_frames=4, qp=None, warm_up=1)
