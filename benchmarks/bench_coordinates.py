@@ -9,8 +9,8 @@ reads is then convolved in float64, and in the types of every scheme, emulated i
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from plugins.deform_conv import half_coordinates as types
 from plugins.deform_conv.node_facts import MASK, OFFSET, X, is_standard, problem_from_node, value_types
 from plugins.deform_conv.problem import Problem
 
+Floats = NDArray[np.floating]
 CHECKPOINT = report.ROOT / "training" / "checkpoints" / "tgafnet_qp37.safetensors"
 DEMO = report.ROOT / "docs" / "demo" / "demo_qp37.mp4"
 SCHEMES = {
@@ -43,6 +44,7 @@ SCHEMES = {
     "built-in": types.BUILT_IN,
 }
 N_OUTPUTS = 4  # of 64 channels: the emulation adds up product by product
+N_BANDS, BAND_ROWS = 4, 16  # of the output, likewise
 FAR_COLUMN = 1024  # from here on half counts whole pixels
 
 
@@ -54,40 +56,51 @@ class BenchConfig:
     output: Path = report.ROOT / "benchmarks" / "results" / "coordinates.csv"
 
 
-def window_of(width: int, height: int) -> NDArray[np.float32]:
+def window_of(width: int, height: int) -> Floats:
     """Return seven frames of the bundled clip at this size, [1, 7, H, W] in [0, 1]."""
     with av.open(str(DEMO)) as container:
         frames = [frame.reformat(width, height, "gray").to_ndarray() for frame in islice(container.decode(video=0), 7)]
     return np.stack(frames)[None].astype(np.float32) / 255
 
 
-def tensors_of(node: onnx.NodeProto, model: onnx.ModelProto, window: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Run the network as far as one of its nodes and return what that reads: x, weight, offset, bias and mask."""
+def tensors_of(nodes: Sequence[onnx.NodeProto], model: onnx.ModelProto, window: Floats) -> list[list[Floats]]:
+    """Run the network and return what each of these nodes reads: x, weight, offset, bias and mask."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
-    computed = [name for i, name in enumerate(node.input) if i in (X, OFFSET, MASK)]
+    computed = list(dict.fromkeys(node.input[i] for node in nodes for i in (X, OFFSET, MASK)))
     watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in computed)
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = dict(zip(computed, session.run(None, {FLOAT_WINDOW: window}), strict=True))
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    return [found[name][0] if name in found else stored[name] for name in node.input]
+    found = {name: value[0] for name, value in zip(computed, session.run(None, {FLOAT_WINDOW: window}), strict=True)}
+    found |= {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return [[found[name] for name in node.input] for node in nodes]
 
 
-def rows_of(case: str, problem: Problem, tensors: list[NDArray[np.float32]], size: str) -> Iterator[Mapping[str, Any]]:
+def rows_of(case: str, problem: Problem, tensors: list[Floats], size: str) -> Iterator[Mapping[str, Any]]:
     """Measure every scheme on one deformable convolution."""
-    x, weight, offset, bias, mask = tensors
-    small = Problem(**{**vars(problem), "c_out": N_OUTPUTS})
-    inputs = (x, weight[:N_OUTPUTS], offset, bias[:N_OUTPUTS], mask)
-    exact = types.emulated(types.EXACT, small, *inputs)
+    exact = in_bands(types.EXACT, problem, tensors)
     for name, scheme in SCHEMES.items():
-        error = types.emulated(scheme, small, *inputs).astype(np.float64) - exact
+        error = in_bands(scheme, problem, tensors).astype(np.float64) - exact
         figures = {"psnr_db": psnr_db(error, exact), "far_psnr_db": psnr_db(error[..., FAR_COLUMN:], exact)}
-        print(f"{case}: {name:18} {figures}")
-        yield {"case": case, "size": size, "scheme": name, **figures, **here()}
+        print(f"{case}: {name:18} {figures}", flush=True)
+        yield {"case": case, "size": size, "rows": exact.shape[1], "scheme": name, **figures, **here()}
 
 
-def psnr_db(error: NDArray[np.float64], exact: NDArray[np.float64]) -> str:
+def in_bands(scheme: types.Arithmetic, problem: Problem, tensors: list[Floats]) -> Floats:
+    """Return the first outputs of some bands of rows, spread from top to bottom, [N_OUTPUTS, rows, W]."""
+    x, weight, offset, bias, mask = tensors
+    small = replace(problem, c_out=N_OUTPUTS)
+    last = max(offset.shape[1] - BAND_ROWS, 0)
+    tops = sorted({round(last * i / (N_BANDS - 1)) for i in range(N_BANDS)})
+    bands = []
+    for top in tops:
+        rows = slice(top, top + BAND_ROWS)
+        inputs = (x, weight[:N_OUTPUTS], offset[:, rows], bias[:N_OUTPUTS], mask[:, rows])
+        bands.append(types.emulated(scheme, small, *inputs, first_row=top))
+    return np.concatenate(bands, axis=1)
+
+
+def psnr_db(error: Floats, exact: Floats) -> str:
     """Return 10 log10(peak^2 / mean squared error), where peak is the range of the exact result; "" of no pixel."""
     return f"{10 * np.log10(np.ptp(exact) ** 2 / np.mean(error**2)):.1f}" if error.size else ""
 
@@ -98,7 +111,7 @@ def here() -> Mapping[str, str]:
     return {name: getattr(row, name) for name in ("machine", "versions", "git_sha", "date")}
 
 
-def noise(width: int, height: int) -> tuple[Problem, list[NDArray[np.float32]]]:
+def noise(width: int, height: int) -> tuple[Problem, list[Floats]]:
     """Return the worst that can be: pixels that know nothing of their neighbors, displaced by 2 px, any mask."""
     random = np.random.default_rng(0)
     problem = Problem(3, N_OUTPUTS, (3, 3), pads=(1, 1, 1, 1), offset_group=3, mask="values")
@@ -114,10 +127,11 @@ def bench(config: BenchConfig) -> Iterator[Mapping[str, Any]]:
     width, height = map(int, config.size.split("x"))
     model, window = float_graph(network_from_checkpoint(load_checkpoint(CHECKPOINT))), window_of(width, height)
     known = value_types(model)
-    for node in filter(is_standard, model.graph.node):
+    nodes = list(filter(is_standard, model.graph.node))
+    for node, tensors in zip(nodes, tensors_of(nodes, model, window), strict=True):
         problem = problem_from_node(node, known)
         case = f"{problem.channels} channels, {problem.kernel[0]}x{problem.kernel[1]}"
-        yield from rows_of(case, problem, tensors_of(node, model, window), config.size)
+        yield from rows_of(case, problem, tensors, config.size)
     yield from rows_of("3 channels, 3x3, noise", *noise(width, height), config.size)
 
 

@@ -4,8 +4,9 @@ $ python benchmarks/bench_parity.py
 $ python benchmarks/bench_parity.py --networks live --frames 4
 
 Frames of the bundled clip go through every backend as samples of 16 bits, so that outputs are compared in steps of
-1/65535 of the range and not after rounding to 8 bits. For TensorRT an engine is built first. A backend that can't run
-here gets a row that says why; one that was measured on another machine before keeps its row.
+1/65535 of the range and not after rounding to 8 bits; through OpenVINO's bf16 in both depths, which differ there. For
+TensorRT an engine is built first. A backend that can't run here gets a row that says why; one that was measured on
+another machine before keeps its row.
 """
 
 import argparse
@@ -22,7 +23,16 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks import report
-from benchmarks.parity import PROVIDERS, Provider, backend_lumas, compared, demo_frames, export_for, torch_lumas
+from benchmarks.parity import (
+    PROVIDERS,
+    Provider,
+    backend_lumas,
+    compared,
+    demo_frames,
+    export_for,
+    rounded,
+    torch_lumas,
+)
 from cvqe.errors import CvqeError
 from runtime.machine import nvidia_gpus
 
@@ -55,7 +65,8 @@ def rows_of(network: str, config: BenchConfig, folder: Path) -> Iterator[Row]:
         measured, not_run = ["", "", "", ""], ""
         try:
             file = export_for(provider, CHECKPOINTS[network], folder)
-            parity = compared(backend_lumas(provider, file, frames, config.threads), expected, frames)
+            lumas = backend_lumas(provider, file, frames, config.threads)
+            parity = compared(lumas, rounded(expected, provider.bit_depth), frames)
             measured = [
                 f"{parity.largest_difference:.2g}",
                 f"{parity.psnr_db:.1f}",
@@ -67,7 +78,8 @@ def rows_of(network: str, config: BenchConfig, folder: Path) -> Iterator[Row]:
         print(f"  {provider.name:28} {'  '.join(measured) if not not_run else 'not run: ' + not_run}")
         names = ("largest_difference", "psnr_db", "gain_db", "loss_db")
         figures = dict(zip(names, measured, strict=True))
-        yield {"network": network, "provider": provider.name, **what, **figures, "not_run": not_run, **here(provider)}
+        told = {"network": network, "provider": provider.name, "bits": str(provider.bit_depth), **what}
+        yield {**told, **figures, "not_run": not_run, **here(provider)}
 
 
 def here(provider: Provider) -> Row:

@@ -11,9 +11,7 @@ FRAME = (720, 1280)
 def tgafnet_case(channels: int, kernel: int) -> Problem:
     """Return one of TGAFNet's, its offsets and mask packed: a channel, an offset group; 64 channels out."""
     pad = kernel // 2
-    return Problem(
-        channels, 64, (kernel, kernel), pads=(pad,) * 4, offset_group=channels, mask="logits", packed=True
-    )
+    return Problem(channels, 64, (kernel, kernel), pads=(pad,) * 4, offset_group=channels, mask="logits", packed=True)
 
 
 NETWORK_CASES = {

@@ -15,7 +15,7 @@ BLACKWELL = 100  # from here on with an assembler of its own
 TENSOR_CORES = re.compile(r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b")
 USAGE = re.compile(
     r"Function properties for (\w+)\s+(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads\s+"
-    r"ptxas info\s+: Used (\d+) registers"
+    r"ptxas\S* info\s+: Used (\d+) registers"
 )
 INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?!NOP)\S", re.MULTILINE)
 REGISTERS_PER_MULTIPROCESSOR, WARP, REGISTER_STEP = 65536, 32, 8

@@ -143,7 +143,8 @@ def neighbors_table() -> str:
 def parity_table() -> str:
     """Return how far each backend is from torch in float32, and why the others were not measured."""
     rows = rows_of("parity.csv")
-    lines = ["| network | backend | largest difference | PSNR, dB | loss of gain, dB |", "|---|---|---|---|---|"]
+    heads = ("network", "backend", "bits", "largest difference", "PSNR, dB", "loss of gain, dB")
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     reasons: dict[str, list[str]] = {}
     for row in rows:
         cells = [row[name] for name in ("largest_difference", "psnr_db", "loss_db")]
@@ -151,7 +152,7 @@ def parity_table() -> str:
             cells = ["not run", "", ""]
             named = reasons.setdefault(row["not_run"].partition(", so ")[0], [])
             named += [row["provider"]] * (row["provider"] not in named)
-        lines.append(f"| {row['network']} | {row['provider']} | {' | '.join(cells)} |")
+        lines.append(f"| {row['network']} | {row['provider']} | {row['bits']} | {' | '.join(cells)} |")
     lines += ["", *(f"Not run: {', '.join(names)} ({reason})." for reason, names in reasons.items())]
     measured = [row for row in rows if not row["not_run"]]
     whats = {f"{row['network']}: {row['frames']} frames of {row['size']}" for row in measured}
@@ -169,7 +170,8 @@ def coordinates_table() -> str:
         cells = [f"{row['psnr_db']} ({row['far_psnr_db']})" for row in rows if row["case"] == case]
         lines.append(f"| {case} | {' | '.join(cells)} |")
     last = rows[-1]
-    return "\n".join([*lines, "", f"{last['size']}; {last['machine']}; {last['versions']}; commit {last['git_sha']}."])
+    what = f"{last['rows']} rows of {last['size']}"
+    return "\n".join([*lines, "", f"{what}; {last['machine']}; {last['versions']}; commit {last['git_sha']}."])
 
 
 TABLES: dict[str, Callable[[], str]] = {

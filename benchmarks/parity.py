@@ -27,13 +27,16 @@ from training.luma_clips import load_luma
 Luma = NDArray[np.float32]
 DEMO = report.ROOT / "docs" / "demo"
 DEMO_QP = 37.0
-BIT_DEPTH, PEAK = 16, 65535
-WIDEN = PEAK // 255  # a sample of 8 bits times this is the same share of 16 bits, exactly
+DEEP_PEAK, PEAK = 65535, 255
+WIDEN = DEEP_PEAK // PEAK  # a sample of 8 bits times this is the same share of 16 bits, exactly
 
 
 @dataclass(frozen=True)
 class Provider:
-    """A backend, the precision it is to compute in, and the file it is given."""
+    """A backend, the precision it is to compute in, the file it is given, and how many bits its samples have.
+
+    With 16 bits, a result is known to 1/65535 of the range.
+    """
 
     name: str
     backend: str
@@ -41,6 +44,7 @@ class Provider:
     file_precision: str = "fp32"
     deform_conv: str = "standard"
     packages: tuple[str, ...] = ()
+    bit_depth: int = 16
 
 
 PROVIDERS = (
@@ -48,7 +52,8 @@ PROVIDERS = (
     Provider("ONNX Runtime fp32, gather", "onnxruntime", "fp32", deform_conv="gather", packages=("onnxruntime",)),
     Provider("ONNX Runtime, fp16 file", "onnxruntime", "fp16", "fp16", packages=("onnxruntime",)),
     Provider("OpenVINO fp32", "openvino", "fp32", packages=("openvino", "llvmlite")),
-    Provider("OpenVINO bf16", "openvino", "bf16", packages=("openvino", "llvmlite")),
+    Provider("OpenVINO bf16", "openvino", "bf16", packages=("openvino", "llvmlite"), bit_depth=8),
+    Provider("OpenVINO bf16, deep samples", "openvino", "bf16", packages=("openvino", "llvmlite")),
     Provider("torch-CUDA fp16", "torch-cuda", "fp16", "fp16", packages=("torch", "triton")),
     Provider("ONNX Runtime CUDA fp32", "onnxruntime-cuda", "fp32", packages=("onnxruntime-gpu",)),
     Provider("ONNX Runtime CUDA fp16", "onnxruntime-cuda", "fp16", "fp16", packages=("onnxruntime-gpu",)),
@@ -103,31 +108,38 @@ def export_for(provider: Provider, checkpoint: Path, folder: Path) -> ModelFile:
 
 
 def backend_lumas(provider: Provider, file: ModelFile, frames: Frames, threads: int) -> Luma:
-    """Return what a backend makes of every window, in [0, 1], in steps of 1/65535; [N, H, W].
+    """Return what a backend makes of every window, in [0, 1], in steps of 1/65535 or 1/255; [N, H, W].
 
     Raises:
         CvqeError: the backend can't run here, or not this file.
     """
     height, width = frames.pristine.shape[1:]
     if provider.backend in LIBRARIES and gpu_obstacle() is None:
-        _build_engine(file, height, width, provider.backend)
-    request = EngineRequest(file, height, width, BIT_DEPTH, provider.precision, threads)
+        _build_engine(file, height, width, provider)
+    request = EngineRequest(file, height, width, provider.bit_depth, provider.precision, threads)
     engine = open_engine(request, provider.backend).engine
+    if provider.bit_depth == 8:
+        return np.stack([engine.enhance(window, DEMO_QP).luma for window in frames.windows]) / np.float32(PEAK)
     lumas = []
     for window in frames.windows:
         pairs = (window.astype("<u2") * WIDEN)[..., None].view(np.uint8)
         enhanced = np.ascontiguousarray(engine.enhance(pairs, DEMO_QP).luma)
-        lumas.append(enhanced.view("<u2")[..., 0].astype(np.float32) / PEAK)
+        lumas.append(enhanced.view("<u2")[..., 0].astype(np.float32) / DEEP_PEAK)
     return np.stack(lumas)
 
 
-def _build_engine(file: ModelFile, height: int, width: int, library: str) -> None:
-    engine = file.path.with_name(f"{file.path.stem}_{library}.engine")
-    manifest = file.for_bit_depth(BIT_DEPTH).manifest
-    _, *arguments = shlex.split(build_command(file.path, height, width, library, manifest, engine))
+def _build_engine(file: ModelFile, height: int, width: int, provider: Provider) -> None:
+    engine = file.path.with_name(f"{file.path.stem}_{provider.backend}.engine")
+    manifest = file.for_bit_depth(provider.bit_depth).manifest
+    _, *arguments = shlex.split(build_command(file.path, height, width, provider.backend, manifest, engine))
     done = subprocess.run([sys.executable, *arguments], cwd=report.ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BackendError(done.stderr.strip() or f"export/build_engine.py ends with exit code {done.returncode}")
+
+
+def rounded(lumas: Luma, bit_depth: int) -> Luma:
+    """Return luma in [0, 1] as a backend would store it in 8 bits; in 16 it is left as it is."""
+    return np.round(lumas * np.float32(PEAK)) / np.float32(PEAK) if bit_depth == 8 else lumas
 
 
 def compared(lumas: Luma, expected: Luma, frames: Frames) -> Parity:

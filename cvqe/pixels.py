@@ -105,13 +105,13 @@ class _BytePairEnds:
 
     def unpack(self) -> list[onnx.NodeProto]:
         # no sum over the last axis: OpenVINO 2026.4 damages its heap reducing an axis of two
-        names = ("low_byte", "high_byte", "low_level", "high_level", "high_part", "joined")
-        low_byte, high_byte, low, high, high_part, joined = (ENDS + "in_" + name for name in names)
+        # bytes are cast before they are told apart: TensorRT gathers no uint8
+        names = ("bytes", "low_level", "high_level", "high_part", "joined")
+        both, low, high, high_part, joined = (ENDS + "in_" + name for name in names)
         return [
-            _node("Gather", [WINDOW, ENDS + "first"], low_byte, axis=-1),
-            _node("Gather", [WINDOW, ENDS + "second"], high_byte, axis=-1),
-            _node("Cast", [low_byte], low, to=TensorProto.FLOAT),
-            _node("Cast", [high_byte], high, to=TensorProto.FLOAT),
+            _node("Cast", [WINDOW], both, to=TensorProto.FLOAT),
+            _node("Gather", [both, ENDS + "first"], low, axis=-1),
+            _node("Gather", [both, ENDS + "second"], high, axis=-1),
             _node("Mul", [high, ENDS + "byte"], high_part),
             _node("Add", [low, high_part], joined),
             _node("Div", [joined, PEAK], FLOAT_WINDOW),

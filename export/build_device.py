@@ -1,5 +1,6 @@
 """The GPU an engine is built and timed on, or why there is none, and the GPUs it is built for."""
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,16 +40,16 @@ class Targets:
         return f"{named} and newer" if self.is_portable else named
 
 
+@functools.cache
 def find_device() -> BuildDevice:
-    """Look for a GPU; none is no error here."""
+    """Look for a GPU, once a process; none is no error here.
+
+    It is not let go: TensorRT works in its context, and a thread whose context was released can't call CUDA any more.
+    """
     try:
-        cuda = open_cuda()
+        return BuildDevice(open_cuda().device)
     except BackendError as error:
         return BuildDevice(None, str(error).splitlines()[0])
-    try:
-        return BuildDevice(cuda.device)
-    finally:
-        cuda.close()
 
 
 def driver_version(path: Path = PROC_DRIVER) -> str | None:

@@ -32,6 +32,11 @@ from export.trtexec_options import (
     refuse_unknown,
 )
 
+PLACEHOLDERS = {Path: "PATH", int: "N", float: "N", read_bytes: "N", read_shapes: "SHAPES", read_pools: "POOLS"} | {
+    read_capabilities: "LIST",
+    read_libraries: "FILES",
+}
+
 
 def parse_args(argv: list[str] | None = None) -> EngineOptions:
     """Read the command line; unset options keep EngineOptions' defaults.
@@ -63,6 +68,8 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help="show all that TensorRT says")
     for flag in ALWAYS_ON:
         parser.add_argument(f"--{flag}", dest="_always_on", action="store_true", help="always on; accepted")
+    for action in parser._actions:
+        action.metavar = None if action.choices else PLACEHOLDERS.get(action.type)
     return parser
 
 
@@ -72,7 +79,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         "--saveEngine", dest="save_engine", type=Path, help="[into --engines, named after what it is for]"
     )
     group.add_argument("--loadEngine", dest="load_engine", type=Path, help="engine to time instead")
-    group.add_argument("--engines", type=Path, help=f"folder of engines and timing cache [{EngineOptions.engines}]")
+    group.add_argument("--engines", type=Path, help="folder of engines and timing cache [engines/ of this project]")
     group.add_argument("--timingCacheFile", dest="timing_cache", type=Path, help="[timing.cache in --engines]")
     group.add_argument("--force", action="store_true", help="build even where the same engine is there")
 

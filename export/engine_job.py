@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cvqe.errors import BackendError, CvqeError, UsageError
-from export.engine_maker import Made, check_save_engine, make_engine
+from export.build_device import find_device
+from export.engine_maker import Made, make_engine
 from export.engine_options import EngineOptions
 from export.engine_timing import Timed, time_engine
 from export.layer_report import layer_table
@@ -35,7 +36,7 @@ def carry_out(options: EngineOptions) -> Iterator[str]:
 
 
 def _build(options: EngineOptions, onnx: Path) -> Iterator[str]:
-    check_save_engine(options.save_engine)
+    _check_save_engine(options.save_engine)
     made = make_engine(onnx, options)
     yield str(made)
     why_not = "--skipInference" if options.skip_inference else _why_untimed(made.engine)
@@ -103,16 +104,23 @@ def _network_layers(options: EngineOptions, made: Made) -> Iterator[str]:
 
 def _why_untimed(engine: EngineFile) -> str | None:
     """Say why an engine can't be timed here, None where it can."""
-    try:
-        cuda = open_cuda()
-    except BackendError as error:
-        log.debug("%s", error)
+    found = find_device()
+    if found.device is None:
+        log.debug("%s", found.reason)
         return f"no GPU is here; on one, type  python export/build_engine.py --loadEngine={engine.path}"
-    capability = cuda.device.compute_capability
-    cuda.close()
-    if not runs_on(engine.manifest, capability):
-        return f"the engine is not for this GPU ({cuda.device.name})"
+    if not runs_on(engine.manifest, found.device.compute_capability):
+        return f"the engine is not for this GPU ({found.device.name})"
     return None
+
+
+def _check_save_engine(path: Path | None) -> None:
+    """Refuse a name that --saveEngine can't write to, before any work."""
+    if path is None:
+        return
+    if path.is_dir() or path.suffix != ".engine":
+        raise UsageError(f"--saveEngine={path} names no engine file; end it in .engine, as in  --saveEngine=m.engine")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder. Make it:  mkdir -p {path.parent}")
 
 
 def _check_outputs(options: EngineOptions) -> None:

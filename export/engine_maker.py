@@ -4,11 +4,9 @@ ONNX -> prepare -> key -> lock -> found? -> build -> engine + manifest -> unlock
 """
 
 import hashlib
-import importlib.util
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from cvqe import __version__
-from cvqe.engine_manifest import LIBRARIES, EngineManifest, capability_text
-from cvqe.errors import BackendError, CvqeError, UsageError
+from cvqe.engine_manifest import EngineManifest, capability_text
+from cvqe.errors import CvqeError
 from export.build_device import BuildDevice, Targets, choose_targets, driver_version, find_device
 from export.engine_builder import Built, build_engine, refuse_impossible
 from export.engine_cache import find_built, publish, request_key
@@ -25,13 +23,13 @@ from export.engine_network import EngineSource, load_engine_source
 from export.engine_options import EngineOptions
 from export.engine_profile import size_text
 from export.file_lock import locked
+from export.library_choice import choose_library, is_installed
 from export.plugin_code import plugin_sha256
 from export.timing_cache import load_timing_cache, save_timing_cache
 from plugins.tensorrt_modules import compute_capabilities, load_tensorrt, tensorrt_version
 from runtime.engine_file import EngineFile
 
 log = logging.getLogger(__name__)
-MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 
 
 @dataclass(frozen=True)
@@ -116,35 +114,9 @@ def make_engine(onnx: Path, options: EngineOptions) -> Made:
         return _build(request, path, key)
 
 
-def choose_library(asked: str, has_gpu: bool, is_installed: Callable[[str], bool]) -> str:
-    """Turn `auto` into a library: tensorrt where it and a GPU are, else tensorrt-rtx, which builds without.
-
-    Raises:
-        BackendError: neither is installed.
-    """
-    if asked != "auto":
-        return asked
-    if has_gpu and is_installed("tensorrt"):
-        return "tensorrt"
-    if is_installed("tensorrt-rtx"):
-        return "tensorrt-rtx"
-    if is_installed("tensorrt"):
-        return "tensorrt"  # without a GPU: refused with its own sentence
-    raise BackendError(
-        "neither tensorrt nor tensorrt-rtx is installed, and engines are built by them.\n"
-        "Install one:  pip install tensorrt-cu13  (on the GPU to run on)     pip install tensorrt-rtx-cu13  (anywhere)"
-    )
-
-
-def is_installed(library: str) -> bool:
-    """Say whether a library's module can be found; it is not imported."""
-    return importlib.util.find_spec(MODULES[library]) is not None
-
-
 def _request_of(onnx: Path, options: EngineOptions) -> _Request:
     device = find_device()
     library = choose_library(options.library, device.device is not None, is_installed)
-    assert library in LIBRARIES
     refuse_impossible(library, options.build)
     trt = load_tensorrt(library)
     targets = choose_targets(library, options.compute_capabilities, device.device, compute_capabilities(trt))
@@ -152,19 +124,26 @@ def _request_of(onnx: Path, options: EngineOptions) -> _Request:
 
 
 def _build(request: _Request, path: Path, key: str) -> Made:
-    cache_path = request.options.timing_cache or request.options.engines / "timing.cache"
-    is_timed = request.library == "tensorrt"
-    if request.options.timing_cache and not is_timed:
-        log.warning("--timingCacheFile is not used: TensorRT-RTX chooses its kernels where the engine runs")
     log.info("building %s for %s with %s", path, request.targets, request.library)
-    timings = load_timing_cache(cache_path) if is_timed else None
+    cache = _timing_cache_of(request)
+    timings = load_timing_cache(cache) if cache else None
     start = time.perf_counter()
     built = build_engine(request.trt, request.library, request.source, request.targets, request.options.build, timings)
     seconds = time.perf_counter() - start
     engine = publish(path, built.content, _manifest_of(request, path, key, built))
-    if built.timing_cache is not None:
-        save_timing_cache(cache_path, built.timing_cache)
+    if cache and built.timing_cache is not None:
+        save_timing_cache(cache, built.timing_cache)
     return Made(engine, True, seconds, built.layers)
+
+
+def _timing_cache_of(request: _Request) -> Path | None:
+    """Return where timings are kept, None for TensorRT-RTX, whose calls for it do nothing."""
+    asked = request.options.timing_cache
+    if request.library == "tensorrt":
+        return asked or _prepared(request.options.engines) / "timing.cache"
+    if asked:
+        log.warning("--timingCacheFile is not used: TensorRT-RTX chooses its kernels where the engine runs")
+    return None
 
 
 def _manifest_of(request: _Request, path: Path, key: str, built: Built) -> EngineManifest:
@@ -221,17 +200,3 @@ def _default_name(request: _Request, key: str) -> str:
     )
     size = size_text(request.source.profile)
     return f"{request.source.path.stem}_{size}_{request.library}_{gpus}_{key[:8]}.engine"
-
-
-def check_save_engine(path: Path | None) -> None:
-    """Refuse a name that --saveEngine can't write to, before any work.
-
-    Raises:
-        UsageError: it is a folder, its folder is missing, or it would not be known as an engine.
-    """
-    if path is None:
-        return
-    if path.is_dir() or path.suffix != ".engine":
-        raise UsageError(f"--saveEngine={path} names no engine file; end it in .engine, as in  --saveEngine=m.engine")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder. Make it:  mkdir -p {path.parent}")

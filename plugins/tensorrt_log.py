@@ -9,7 +9,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 # said by TensorRT-RTX of every build, whatever is asked for
-NOISE = ("Thread context has not been set", "HardwareCompatibilityLevel() is unsupported")
+NOISE = ("Thread context has not been set", "HardwareCompatibilityLevel() is unsupported", "[MS] Multi stream is")
 
 
 @dataclass
@@ -30,20 +30,17 @@ class TensorRtLog:
 def tensorrt_log(trt: ModuleType) -> TensorRtLog:
     """Return the one logger of this process: TensorRT keeps the first it is given and sends everything there."""
     kept = TensorRtLog()
-    levels = {
-        trt.ILogger.INTERNAL_ERROR: logging.ERROR,
-        trt.ILogger.ERROR: logging.ERROR,
-        trt.ILogger.WARNING: logging.WARNING,
-        trt.ILogger.INFO: logging.DEBUG,
-    }
+    severities = trt.ILogger
+    is_error = (severities.INTERNAL_ERROR, severities.ERROR)
+    # errors are told in the error message, if there will be one; warnings are of TensorRT's inner life
+    levels = {severities.WARNING: logging.INFO, severities.VERBOSE: logging.DEBUG - 1}
 
     def receive(severity: Any, message: str) -> None:
         if any(noise in message for noise in NOISE):
             return
-        level = levels.get(severity, logging.DEBUG - 1)
-        if level == logging.ERROR:
-            kept.errors.append(message.strip())  # told in the error message, if there will be one
-        log.log(min(level, logging.WARNING), "%s", message.strip())
+        if severity in is_error:
+            kept.errors.append(message.strip())
+        log.log(levels.get(severity, logging.DEBUG), "%s", message.strip())
 
     kept.logger = _logger_class(trt)(receive)
     return kept
@@ -52,11 +49,13 @@ def tensorrt_log(trt: ModuleType) -> TensorRtLog:
 def _logger_class(trt: ModuleType) -> type:
     """Return the class; its parent comes from a module that is not known before run time."""
 
-    class Logger(trt.ILogger):
+    base: Any = trt.ILogger
+
+    class Logger(base):  # type: ignore[misc]
         """Hands every message on."""
 
         def __init__(self, receive: Callable[[Any, str], None]) -> None:
-            trt.ILogger.__init__(self)
+            base.__init__(self)
             self._receive = receive
 
         def log(self, severity: Any, msg: str) -> None:

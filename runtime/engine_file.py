@@ -8,7 +8,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvqe.engine_manifest import (
@@ -20,7 +20,15 @@ from cvqe.engine_manifest import (
 )
 from cvqe.errors import BackendError, CvqeError, ModelError, UsageError
 from cvqe.manifest import WINDOW, Manifest
-from runtime.engine_fit import foreign_network, foreign_size, mismatch, window_shape
+from runtime.engine_fit import (
+    foreign_network,
+    foreign_size,
+    has_weights_of,
+    mismatch,
+    other_precision,
+    stored_bits,
+    window_shape,
+)
 from runtime.model_file import ModelFile
 
 ENGINES = Path(__file__).resolve().parents[1] / "engines"
@@ -42,6 +50,7 @@ class EngineFile:
         height: int,
         width: int,
         onnx_sha256: str | None = None,
+        bit_depth: int | None = None,
     ) -> None:
         """Refuse the engine where it can't run, or would not enhance these frames.
 
@@ -51,21 +60,29 @@ class EngineFile:
             compute_capability: of the GPU, 89 for 8.9; None leaves it open.
             height: of a frame, px; so is `width`.
             onnx_sha256: of the ONNX file that it is to stand for; None leaves it open.
+            bit_depth: of the frames' samples, 8 to 16; None leaves it open.
 
         Raises:
             BackendError: another library, version or GPU.
-            ModelError: another frame size or ONNX file. Both say how to build the one needed.
+            ModelError: another frame size, bit depth or ONNX file. Both say how to build the one needed.
         """
         reason = mismatch(self.manifest, library, version, compute_capability)
         if reason:
-            raise BackendError(self._with_command(reason, height, width, library))
-        reason = foreign_network(self.manifest, onnx_sha256) or foreign_size(self.manifest, height, width)
+            raise BackendError(self._with_command(reason, height, width, library, bit_depth, self.path))
+        stored = bit_depth and stored_bits(bit_depth)
+        reason = foreign_network(self.manifest, onnx_sha256, stored) or foreign_size(self.manifest, height, width)
         if reason:
-            raise ModelError(self._with_command(reason, height, width, library))
+            beside = self.path.with_name(f"{self.path.stem}_{width}x{height}.engine")  # this one still serves its own
+            raise ModelError(self._with_command(reason, height, width, library, bit_depth, beside))
 
-    def _with_command(self, reason: str, height: int, width: int, library: str) -> str:
+    def _with_command(
+        self, reason: str, height: int, width: int, library: str, bit_depth: int | None, target: Path
+    ) -> str:
+        network = self.manifest.network
+        if bit_depth is not None:
+            network = replace(network, bit_depth=stored_bits(bit_depth))
         model = onnx_path(self.path, self.manifest)
-        command = build_command(model, height, width, library, self.manifest.network, self.path)
+        command = build_command(model, height, width, library, network, target)
         return f"{self.path} {reason}.\nBuild one for it:  {command}"
 
 
@@ -88,7 +105,12 @@ def load_engine_file(path: Path) -> EngineFile:
         raise UsageError(
             f"{path} is no file. Build it:  python export/build_engine.py --onnx=FILE.onnx --saveEngine={_quoted(path)}"
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path} can't be read ({error.strerror}); let this user read it:  chmod u+r {_quoted(path)}"
+        ) from error
     manifest = load_engine_manifest(path)
     found = hashlib.sha256(content).hexdigest()
     if found != manifest.engine_sha256:
@@ -143,18 +165,21 @@ def search_engine_files(
     compute_capability: int | None,
     folders: Sequence[Path] | None = None,
     version: str | None = None,
+    precision: str = "auto",
 ) -> EngineSearch:
-    """Look through *.engine for one built from this model that runs here and takes frames of this size.
+    """Look through *.engine for one of this network that runs here and takes frames of this size.
 
-    Of several the one made for this very size is taken, and the newest of those.
+    One built from the very file is taken first, then one of the same weights exported in 16 bits; of several the one
+    made for this very size, and the newest of those.
 
     Args:
-        model: the network; its file on disk and its bit depth decide.
+        model: the network; its file on disk, its weights and its bit depth decide.
         height: of a frame, px; so is `width`.
         library: the one that is to run it, `tensorrt` or `tensorrt-rtx`.
         compute_capability: of the GPU, 89 for 8.9; None leaves it open.
         folders: where to look [engines/ of this project, and beside the model].
         version: of the library; None leaves it open.
+        precision: "fp16" or another takes engines of that one alone.
     """
     source = hashlib.sha256(model.path.read_bytes()).hexdigest() if model.path.is_file() else model.sha256
     fitting, passed_over = [], []
@@ -162,7 +187,10 @@ def search_engine_files(
         try:
             told = load_engine_manifest(path)
             reason = (
-                foreign_network(told, source, model.manifest.bit_depth)
+                foreign_network(
+                    told, None if has_weights_of(told, model.manifest) else source, model.manifest.bit_depth
+                )
+                or other_precision(told, precision)
                 or mismatch(told, library, version, compute_capability)
                 or foreign_size(told, height, width)
             )
@@ -173,8 +201,12 @@ def search_engine_files(
         except CvqeError as error:
             passed_over.append(str(error).splitlines()[0])
     size = window_shape(model.manifest, height, width)
-    fitting.sort(key=lambda engine: (engine.manifest.window.opt == size, _is_exact(engine), engine.manifest.date))
-    return EngineSearch(fitting[-1] if fitting else None, tuple(passed_over))
+
+    def rank(engine: EngineFile) -> tuple[bool, bool, bool, str]:
+        told = engine.manifest
+        return told.onnx_sha256 == source, told.window.opt == size, told.window.is_static, told.date
+
+    return EngineSearch(max(fitting, key=rank, default=None), tuple(passed_over))
 
 
 def build_command(
@@ -218,10 +250,6 @@ def rebuild_command(path: Path, manifest: EngineManifest) -> str:
 def onnx_path(engine: Path, manifest: EngineManifest) -> Path:
     """Return where the ONNX file of an engine lay when it was built, seen from here."""
     return Path(os.path.normpath(engine.parent / manifest.onnx))
-
-
-def _is_exact(engine: EngineFile) -> bool:
-    return engine.manifest.window.is_static
 
 
 def _engines_in(folders: Sequence[Path]) -> list[Path]:

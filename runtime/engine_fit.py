@@ -6,6 +6,7 @@ from cvqe.engine_manifest import EngineManifest, Shape, capability_text
 from cvqe.manifest import Manifest
 
 _AMPERE = 80
+PLAIN_PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 def mismatch(manifest: EngineManifest, library: str, version: str | None, compute_capability: int | None) -> str | None:
@@ -32,6 +33,22 @@ def foreign_network(manifest: EngineManifest, onnx_sha256: str | None, bit_depth
     return None
 
 
+def has_weights_of(manifest: EngineManifest, network: Manifest) -> bool:
+    """Say whether an engine holds the same weights as a network, perhaps exported again in 16 bits."""
+    told = manifest.network
+
+    def identity(each: Manifest) -> tuple[object, ...]:
+        return each.network, dict(each.options), each.checkpoint_sha256, each.radius, each.takes_qp
+
+    is_plain = told.precision in (network.precision, *PLAIN_PRECISIONS)  # 8 bits have scales of their own
+    return bool(told.checkpoint_sha256) and is_plain and identity(told) == identity(network)
+
+
+def other_precision(manifest: EngineManifest, wanted: str) -> str | None:
+    """Say that an engine computes in another precision than wanted, None where it does not; "auto" wants any."""
+    return None if wanted in ("auto", manifest.precision) else f"computes in {manifest.precision}, not in {wanted}"
+
+
 def foreign_size(manifest: EngineManifest, height: int, width: int) -> str | None:
     """Say why an engine does not take frames of this size, None where it does."""
     if manifest.window.holds(window_shape(manifest.network, height, width)):
@@ -52,6 +69,11 @@ def window_shape(network: Manifest, height: int, width: int) -> Shape:
     """Return the shape of a window of frames of this size: [1, 2R+1, H, W], or [1, 2R+1, H, W, 2] for byte pairs."""
     tail = (2,) if network.bit_depth == 16 else ()
     return (1, network.window_frames, height, width, *tail)
+
+
+def stored_bits(bit_depth: int) -> int:
+    """Return the bits that samples of a depth are stored in: 8, or 16 for byte pairs."""
+    return 8 if bit_depth <= 8 else 16
 
 
 def _runs_under(manifest: EngineManifest, version: str) -> bool:

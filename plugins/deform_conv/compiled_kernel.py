@@ -8,6 +8,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from cvqe.errors import ModelError, ShapeError
 from plugins.deform_conv.problem import Problem
@@ -73,10 +74,10 @@ def compiled_kernel_from_bytes(data: bytes) -> CompiledKernel:
         )
     header, _, ptx = data[len(MAGIC) :].partition(b"\n")
     try:
-        fields = json.loads(header)
+        fields: dict[str, Any] = json.loads(header)
         is_whole = fields.pop("ptx") == hashlib.sha256(ptx).hexdigest()
-        entries = {name: EntryPoint(**fields.pop(name)) for name in ("aligned", "general")}
-        kernel = CompiledKernel(problem=_problem(fields.pop("problem")), ptx=ptx, **entries, **fields)
+        fields |= {name: EntryPoint(**fields[name]) for name in ("aligned", "general")}
+        kernel = CompiledKernel(**fields | {"problem": _problem(fields["problem"]), "ptx": ptx})
     except (ValueError, TypeError, KeyError, AttributeError, ShapeError) as error:
         raise ModelError(f"the engine's DeformConv kernel is damaged ({error}); build the engine again.") from error
     if not is_whole:
@@ -84,6 +85,9 @@ def compiled_kernel_from_bytes(data: bytes) -> CompiledKernel:
     return kernel
 
 
-def _problem(fields: dict[str, object]) -> Problem:
+def _problem(fields: dict[str, Any]) -> Problem:
     # JSON has lists alone
-    return Problem(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
+    return Problem(**values)

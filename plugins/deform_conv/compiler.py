@@ -22,7 +22,7 @@ from plugins.deform_conv.problem import Problem
 
 POINTERS = ("x_ptr", "weight_ptr", "offset_ptr", "bias_ptr", "mask_ptr", "y_ptr")
 SIZES = ("height", "width", "out_width", "out_plane")
-CAPABILITIES = (75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121)
+CAPABILITIES = (75, 80, 86, 87, 89, 90, 100, 103, 110, 120, 121)
 ADDRESS_BYTES, PLANE_ITEMS = 16, 8  # what "aligned" means
 ENTRY = re.compile(r"\.visible \.entry (\w+)\(([^)]*)\)")
 
@@ -96,7 +96,9 @@ def _alignment(signature: Mapping[str, str]) -> dict[tuple[int], list[list[Any]]
 
 def _one_module(aligned: str, general: str, name: str) -> str:
     """Join two PTX modules that both define `name`, which become "aligned" and "general"."""
-    first, second = (re.sub(rf"\b{name}(?=\(|_param_)", to, ptx) for to, ptx in (("aligned", aligned), ("general", general)))
+    first, second = (
+        re.sub(rf"\b{name}(?=\(|_param_)", to, ptx) for to, ptx in (("aligned", aligned), ("general", general))
+    )
     start = second.index(".visible .entry")
     declared = set(first.splitlines())
     # version, target, the pool of shared memory: both modules begin alike
@@ -109,6 +111,7 @@ def _entry_point(name: str, compiled: Any, problem: Problem) -> EntryPoint:
     assert entry, "every kernel has one"
     n_own = len(POINTERS) - (not problem.mask_channels) + len(SIZES)
     n_hidden = entry[2].count(".param") - n_own
-    scratch_bytes = compiled.metadata.global_scratch_size + compiled.metadata.profile_scratch_size
+    metadata = compiled.metadata
+    scratch_bytes = metadata.global_scratch_size + getattr(metadata, "profile_scratch_size", 0)
     assert n_hidden >= 0 and scratch_bytes == 0, "hidden parameters are for scratch memory, which we have none of"
-    return EntryPoint(name, compiled.metadata.shared, n_hidden)
+    return EntryPoint(name, metadata.shared, n_hidden)

@@ -43,7 +43,14 @@ BUILT_IN = Arithmetic(HALF, HALF, HALF, HALF, HALF)
 
 
 def emulated(
-    types: Arithmetic, problem: Problem, x: Floats, weight: Floats, offset: Floats, bias: Floats, mask: Floats
+    types: Arithmetic,
+    problem: Problem,
+    x: Floats,
+    weight: Floats,
+    offset: Floats,
+    bias: Floats,
+    mask: Floats,
+    first_row: int = 0,
 ) -> Floats:
     """Compute one picture's deformable convolution in these types; every operation rounds as its type does.
 
@@ -55,15 +62,16 @@ def emulated(
         offset: (dy, dx) pairs in pixels, [2*G*K, H', W'].
         bias: [C_out].
         mask: [G*K, H', W'].
+        first_row: offset and mask begin with this row of the output; fewer rows than H' may be given.
 
     Returns:
-        [C_out, H', W'] in the data's type; float64 for EXACT.
+        [C_out, H' or fewer, W'] in the data's type; float64 for EXACT.
     """
     assert problem.group == 1 and problem.mask == "values"
     x, weight, offset, bias, mask = (tensor.astype(types.data) for tensor in (x, weight, offset, bias, mask))
     y = np.empty((problem.c_out, *offset.shape[1:]), DOUBLE if types == EXACT else types.data)
     for rows in _strips(*offset.shape[1:]):
-        columns = _columns(types, problem, x, offset[:, rows], mask[:, rows], rows.start)
+        columns = _columns(types, problem, x, offset[:, rows], mask[:, rows], first_row + rows.start)
         y[:, rows] = _convolved(types, columns, weight, bias)
     return y
 

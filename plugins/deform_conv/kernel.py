@@ -9,6 +9,10 @@ a dot are zeros that nobody samples. Every function here also runs in Triton's i
 `triton.language` that is itself written in Triton, and there is no inline assembly.
 """
 
+# mypy: ignore-errors
+# ruff: noqa: RUF005
+# Triton types its functions itself, and does not know a starred tuple
+
 import triton
 import triton.language as tl
 
@@ -21,8 +25,8 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 @triton.jit
 def split(displacement):
     """Return whole and broken part; of NaN and what no frame is large enough for, a whole part far outside."""
-    # floor and its conversion to an integer run at an eighth of the rate of additions on some GPUs; where this rounds
-    # an integer down to the one below, the broken part is 1.0 in place of 0.0, and the sample the same
+    # floor and its conversion to an integer run at a fraction of the rate of additions; where this rounds an integer
+    # down to the one below, the broken part is 1.0 in place of 0.0, and the sample the same
     shifted = (displacement - 0.5) + SHIFT
     whole = shifted.to(tl.int32, bitcast=True) - SHIFT_BITS
     broken = displacement - (shifted - SHIFT)
@@ -99,8 +103,9 @@ def deform_conv(
 ):  # fmt: skip
     """Compute BLOCK_P pixels of BLOCK_CO output channels of one group, STEP (channel, tap) pairs at a time.
 
-    Grid: (tiles of pixels, groups * tiles of output channels, N). STEP is a multiple of N_TAPS or a divisor of none, at
-    most 2**LOG2_DEPTH. ROUND: the dot takes samples in the type of x, for tensor cores, and else in float32.
+    Grid: (tiles of pixels, groups * tiles of output channels, N). STEP is at most 2**LOG2_DEPTH; where it is a multiple
+    of N_TAPS, a tap's place in the kernel is a constant. ROUND: the dot takes samples in the type of x, for tensor
+    cores, and else in float32.
     WIDE: x of one image may hold 2**31 elements or more.
     """
     IN_GROUP: tl.constexpr = CHANNELS // GROUP

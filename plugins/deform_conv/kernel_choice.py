@@ -45,9 +45,7 @@ def choose_kernel(problem: Problem, compute_capability: int) -> KernelChoice:
 
 def most_sums(problem: Problem, compute_capability: int) -> int:
     """Return how many output channels of a pixel one thread can sum up in registers; for more, samples are retaken."""
-    if compute_capability < TENSOR_CORES:
-        return 32
-    return 128 if problem.dtype == "fp16" else 64
+    return 128 if problem.dtype == "fp16" and compute_capability >= TENSOR_CORES else 64
 
 
 def taps_of_a_pass(problem: Problem) -> int:

@@ -71,9 +71,7 @@ def kernel_for(kernels: Sequence[CompiledKernel], compute_capability: int) -> Co
     """
     exact = [kernel for kernel in kernels if kernel.compute_capability == compute_capability]
     portable = [
-        kernel
-        for kernel in kernels
-        if kernel.target[-1].isdigit() and kernel.compute_capability <= compute_capability
+        kernel for kernel in kernels if kernel.target[-1].isdigit() and kernel.compute_capability <= compute_capability
     ]
     if not exact and not portable:
         made_for = ", ".join(str(kernel.compute_capability) for kernel in kernels)
@@ -98,7 +96,9 @@ def _checked(kernel: CompiledKernel, shapes: Sequence[tuple[int, ...]]) -> tuple
     *_, out_height, out_width = expected[-1]
     largest_plane = max(height * width, out_height * out_width + kernel.block_pixels)
     if not 1 <= min(n, height, width) <= max(height, width) <= MAX_SIDE or largest_plane > MAX_INT32:
-        raise ShapeError(f"x is {list(x)}; a DeformConv on a GPU takes sides from 1 to {MAX_SIDE}, 2**31 pixels at most.")
+        raise ShapeError(
+            f"x is {list(x)}; a DeformConv on a GPU takes sides from 1 to {MAX_SIDE}, 2**31 pixels at most."
+        )
     if max(n, kernel.n_tiles) > MAX_BLOCKS:
         raise ShapeError(f"x is {list(x)} and group {kernel.problem.group}; either is {MAX_BLOCKS} at most on a GPU.")
     return x

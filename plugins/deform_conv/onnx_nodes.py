@@ -47,7 +47,7 @@ def with_custom_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
 def with_fused_masks(model: onnx.ModelProto) -> tuple[onnx.ModelProto, int]:
     """Let deformable convolutions read mask logits, and offset and logits in one tensor where a graph has them so.
 
-    Exact: the same numbers reach the same sums. Only the plugin runs the result.
+    The same computation; in half precision the mask is no longer rounded on its way. Only the plugin runs the result.
 
     Args:
         model: with DeformConv or CvqeDeformConv nodes; is left as it is.

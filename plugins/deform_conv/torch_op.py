@@ -1,7 +1,7 @@
 """Our kernels as the CUDA implementations of torch's cvqe::deform_conv2d, packed_deform_conv2d and warp.
 
-For inference in half or float. What needs a gradient, or comes in other types, goes the way it goes without us. A kernel
-is compiled and loaded when a shape of weights is first seen: run a network once before it is captured into a graph.
+For inference in half or float. What needs a gradient, or comes in other types, goes the way it goes without us. A
+kernel is compiled and loaded when a shape of weights is first seen: run a network once before it is captured.
 """
 
 from functools import cache

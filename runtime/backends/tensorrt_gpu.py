@@ -18,6 +18,7 @@ from runtime.cuda.network_device import device_of_network
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 from runtime.engine_file import EngineFile, build_command, load_engine_file, search_engine_files
+from runtime.engine_fit import other_precision
 
 
 class TensorRtNetwork:
@@ -110,10 +111,15 @@ def _engine_file(request: EngineRequest, library: str, version: str, cuda: Cuda)
     capability = cuda.device.compute_capability
     if request.model.is_engine:
         file = load_engine_file(request.model.path)
-        file.check(library, version, capability, request.height, request.width)
+        file.check(library, version, capability, request.height, request.width, bit_depth=request.bit_depth)
+        reason = other_precision(file.manifest, request.precision)
+        if reason:
+            raise BackendError(f"{file.path} {reason}; choose --precision {file.manifest.precision}.")
         return file
     model = request.model.for_bit_depth(request.bit_depth)
-    search = search_engine_files(model, request.height, request.width, library, capability, version=version)
+    search = search_engine_files(
+        model, request.height, request.width, library, capability, version=version, precision=request.precision
+    )
     if search.engine is None:
         others = "".join(f"\n  {reason}" for reason in search.passed_over)
         command = build_command(model.path, request.height, request.width, library, model.manifest)

@@ -81,7 +81,7 @@ class Gpu:
         return self.window.size_bytes // self.n_window
 
     def _uploaded(self, block: TensorBlock, values: Values) -> dict[str, int]:
-        """Put tensors into the device's memory for good; returns their addresses."""
+        """Put tensors into the device's memory for good, before all later work of the compute stream; returns addresses."""
         if not block.specs:
             return {}
         base = self._resources.device_memory(block.size_bytes, self.compute)
@@ -89,7 +89,6 @@ class Gpu:
         for name, view in block.views(staging).items():
             view[...] = values[name]
         self.cuda.copy_to_device(base, staging.address, block.size_bytes, self.compute)
-        self.cuda.synchronize_stream(self.compute)
         return block.addresses(base)
 
 

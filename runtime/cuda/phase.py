@@ -106,7 +106,7 @@ class Phase:
         }
         gpu.cuda.synchronize_stream(gpu.compute)  # the memory is zero from here on, for every other stream too
         launch = gpu.network.prepared(addresses, gpu.compute)
-        gpu.cuda.synchronize_stream(gpu.compute)
+        gpu.cuda.synchronize_stream(gpu.compute)  # a kernel that breaks down does so now, not at the first frame
         run = launch if self._gathered is None else self._after_gathering(launch, self._gathered)
         if not gpu.network.is_capturable:
             return run

@@ -31,7 +31,7 @@ def test_a_nodes_inputs_give_its_output_and_a_row_for_every_scheme(monkeypatch):
     model = float_graph(Aligned())
     (node,) = filter(is_standard, model.graph.node)
     window = np.random.default_rng(0).random((1, 3, 12, 50), np.float32)
-    tensors = tensors_of(node, model, window)
+    (tensors,) = tensors_of([node], model, window)
     assert [tensor.shape for tensor in tensors] == [(3, 12, 50), (8, 3, 3, 3), (54, 12, 50), (8,), (27, 12, 50)]
     assert 0 <= tensors[4].min() < tensors[4].max() <= 1  # a mask, not its logits
     rows = list(rows_of("a case", problem_from_node(node, value_types(model)), tensors, "50x12"))

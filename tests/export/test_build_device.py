@@ -4,7 +4,6 @@ import pytest
 
 from cvqe.errors import BackendError, UsageError
 from export.build_device import PORTABLE, Targets, choose_targets, driver_version
-from export.engine_maker import choose_library
 from runtime.cuda.driver import Device
 
 RTX_4090 = Device(0, "NVIDIA GeForce RTX 4090", 89, 24 << 30, (13, 0))
@@ -43,25 +42,6 @@ def test_tensorrt_without_a_gpu_is_one_sentence():
         choose_targets("tensorrt", (), None, ())
     assert "--library=tensorrt-rtx" in str(error.value)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "asked, has_gpu, installed, expected",
-    [
-        ("auto", True, {"tensorrt", "tensorrt-rtx"}, "tensorrt"),
-        ("auto", False, {"tensorrt", "tensorrt-rtx"}, "tensorrt-rtx"),
-        ("auto", True, {"tensorrt-rtx"}, "tensorrt-rtx"),
-        ("auto", False, {"tensorrt"}, "tensorrt"),
-        ("tensorrt", False, set(), "tensorrt"),
-    ],
-)
-def test_auto_takes_what_can_build_here(asked, has_gpu, installed, expected):
-    assert choose_library(asked, has_gpu, installed.__contains__) == expected
-
-
-def test_with_neither_library_both_are_named():
-    with pytest.raises(BackendError, match=r"pip install tensorrt-cu13.*pip install tensorrt-rtx-cu13"):
-        choose_library("auto", True, set().__contains__)
 
 
 def test_targets_are_spelled_for_people():

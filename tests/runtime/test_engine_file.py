@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,18 @@ def test_frames_of_another_size_are_refused_with_the_command_for_them(tmp_path):
     options = command_in(error.value)
     assert options.shapes.opt_shapes == {"window": (1, 7, 1080, 1920)}
     assert options.onnx == tmp_path.parent / "small.onnx"
+    assert options.save_engine == tmp_path / "m_1920x1080.engine"  # m.engine still serves its own size
+
+
+def test_deeper_frames_are_refused_with_the_command_for_them(tmp_path):
+    save_engine(tmp_path / "m.engine")
+    engine = load_engine_file(tmp_path / "m.engine")
+    engine.check(*RTX, 64, 96, bit_depth=8)
+    with pytest.raises(ModelError, match="takes samples of 8 bits, 16 are needed") as error:
+        engine.check(*RTX, 64, 96, bit_depth=10)
+    options = command_in(error.value)
+    assert options.shapes.opt_shapes == {"window": (1, 7, 64, 96, 2)}
+    assert options.bit_depth == 16
 
 
 def test_another_onnx_file_is_refused(tmp_path):
@@ -123,8 +136,27 @@ def test_the_engine_made_for_this_size_is_preferred(tmp_path, model):
     assert found and found.content == b"range"
 
 
+def test_an_engine_of_the_same_weights_in_another_plain_precision_stands_for_the_network(tmp_path, model):
+    exported_again = replace(model.manifest, precision="fp32")
+    save_engine(tmp_path / "again.engine", b"again", onnx_sha256="6" * 64, network=exported_again)
+    found = find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    assert found and found.content == b"again"
+    save_engine(tmp_path / "same.engine", b"same", onnx_sha256=model.sha256, network=model.manifest)
+    found = find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    assert found and found.content == b"same"  # what was built from the file itself comes first
+    search = search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path], precision="fp32")
+    assert search.engine and search.engine.content == b"again"
+    assert search.passed_over == ("same.engine computes in fp16, not in fp32",)
+
+
+@pytest.mark.parametrize("change", [{"checkpoint_sha256": "9" * 64}, {"precision": "int8"}, {"options": {"wide": 1}}])
+def test_other_weights_or_8_bits_do_not_stand_for_it(tmp_path, model, change):
+    save_engine(tmp_path / "other.engine", onnx_sha256="6" * 64, network=replace(model.manifest, **change))
+    assert find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]) is None
+
+
 def test_why_others_do_not_fit_is_told(tmp_path, model):
-    save_engine(tmp_path / "a.engine", onnx_sha256="6" * 64)
+    save_engine(tmp_path / "a.engine", onnx_sha256="6" * 64, network=network_manifest(checkpoint_sha256="9" * 64))
     save_engine(tmp_path / "b.engine", onnx_sha256=model.sha256, compute_capabilities=(75,))
     save_engine(tmp_path / "c.engine", onnx_sha256=model.sha256, network=network_manifest(bit_depth=16))
     save_engine(tmp_path / "d.engine", onnx_sha256=model.sha256, library="tensorrt")

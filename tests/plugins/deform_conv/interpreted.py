@@ -1,4 +1,4 @@
-"""The CUDA kernels in Triton's interpreter, on the CPU: the same source, tensor by tensor instead of thread by thread."""
+"""The CUDA kernels in Triton's interpreter, on the CPU: the same source, a tensor at a time."""
 
 from typing import Any
 
@@ -36,5 +36,7 @@ def run_kernel(
     out_plane = out_height * out_width
     constants = dict(choice.constants) | {"BLOCK_P": block_pixels, "WIDE": is_wide}
     kernel = getattr(load_kernels(interpreted=True), choice.name)
-    kernel[(-(-out_plane // block_pixels), choice.n_tiles, n)](*tensors, height, width, out_width, out_plane, **constants)
+    kernel[(-(-out_plane // block_pixels), choice.n_tiles, n)](
+        *tensors, height, width, out_width, out_plane, **constants
+    )
     return y

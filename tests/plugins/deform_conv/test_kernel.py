@@ -82,7 +82,7 @@ def test_coordinates_in_half_would_be_seen():
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_logits_become_a_mask_in_the_kernel(packed):
-    case = make_case(3, 3, 5, 41, n=2, c_out=12)
+    case = make_case(2, 3, 5, 41, c_out=12)
     logits = 8 * case.tensors["mask"] - 4
     logits[:, :2] = [[[[90.0]], [[-90.0]]]]  # 1 and 0 without overflow
     tensors = case.tensors | {"mask": logits}
@@ -102,9 +102,9 @@ def test_taps_moved_out_of_the_picture_read_zero(far):
     np.testing.assert_array_equal(y[..., 2:], np.broadcast_to(case.tensors["bias"][:, None, None], (1, 2, 2, 5)))
 
 
-@pytest.mark.parametrize("far", [np.nan, np.inf, -np.inf, 65504.0, -65504.0])
+@pytest.mark.parametrize("far", [np.nan, np.inf, -65504.0])
 def test_the_same_in_half_before_a_dot(far):
-    case = make_case(3, 3, 4, 9, c_out=5)
+    case = make_case(2, 3, 4, 9, c_out=5)
     case.tensors["offset"][:, ::3, 1:] = far
     check(case, "fp16", block_pixels=64)
 
