@@ -51,7 +51,7 @@ def _logger_class(trt: ModuleType) -> type:
 
     base: Any = trt.ILogger
 
-    class Logger(base):  # type: ignore[misc]
+    class Logger(base):
         """Hands every message on."""
 
         def __init__(self, receive: Callable[[Any, str], None]) -> None:

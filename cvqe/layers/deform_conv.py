@@ -148,6 +148,11 @@ def _forward_fake(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor
     return x.new_empty((x.shape[0], weight.shape[0], x.shape[2], x.shape[3]))
 
 
+def _packed_fake(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    n_mask = packed.shape[1] // 3
+    return _forward_fake(x, packed[:, : 2 * n_mask], packed[:, 2 * n_mask :], weight, bias)
+
+
 def _backward(
     grad_y: Tensor, x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, needs_grad_x: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -221,9 +226,4 @@ _op.register_autograd(_gradients, setup_context=_save_for_backward)
 _backward_op = torch.library.custom_op("cvqe::deform_conv2d_backward", _backward, mutates_args=())
 _backward_op.register_fake(_backward_fake)
 _packed_op = torch.library.custom_op("cvqe::packed_deform_conv2d", _unpacked, mutates_args=())
-
-
-@_packed_op.register_fake
-def _packed_fake(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    n_mask = packed.shape[1] // 3
-    return _forward_fake(x, packed[:, : 2 * n_mask], packed[:, 2 * n_mask :], weight, bias)
+_packed_op.register_fake(_packed_fake)

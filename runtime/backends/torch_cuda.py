@@ -12,7 +12,7 @@ from torch import Tensor
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import BackendError
 from cvqe.layers.pixel_ends import PixelEnds
-from plugins.deform_conv import torch_op
+from plugins.deform_conv.torch_op import register
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.network import Launch, TensorSpec
 from runtime.cuda.network_device import device_of_network
@@ -105,6 +105,6 @@ def open_engine(request: EngineRequest) -> CudaEngine:
             "an NVIDIA GPU were expected. Run on what is here:  --backend openvino"
         )
     with device_of_network(f"torch can't run {request.model.path} on the GPU") as cuda:
-        torch_op.register()
+        register()
         network = TorchNetwork(request, torch.device("cuda", cuda.device.ordinal))
     return CudaEngine(cuda, network, request)

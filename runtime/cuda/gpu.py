@@ -81,7 +81,7 @@ class Gpu:
         return self.window.size_bytes // self.n_window
 
     def _uploaded(self, block: TensorBlock, values: Values) -> dict[str, int]:
-        """Put tensors into the device's memory for good, before all later work of the compute stream; returns addresses."""
+        """Put tensors into the device's memory for good, ahead of what the compute stream does later."""
         if not block.specs:
             return {}
         base = self._resources.device_memory(block.size_bytes, self.compute)
