@@ -7,6 +7,9 @@ TORCH ?= torch==2.13.0
 IN ?=
 OUT ?=
 
+# tests that run at a time
+JOBS ?= 2
+
 DEMO = docs/demo/demo_qp37.mp4
 DEMO_ORIGINAL = docs/demo/demo_original.mkv
 DEMO_OUT = out/demo.enhanced.mp4
@@ -36,10 +39,10 @@ doctor: .venv/ready  ## tell what this machine offers and what is missing
 	$(RUNTIME) runtime/doctor.py
 
 test: .venv-test/ready  ## run the tests that need no GPU and no patience
-	$(TEST) -m pytest
+	$(TEST) -m pytest -n $(JOBS) --dist worksteal
 
 test-all: .venv-test/ready  ## run every test
-	$(TEST) -m pytest -m ''
+	$(TEST) -m pytest -m '' -n $(JOBS) --dist worksteal
 
 check: format lint types test  ## what CI runs: format, lint, types, tests
 

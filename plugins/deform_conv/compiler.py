@@ -34,8 +34,7 @@ def compile_kernel(problem: Problem, compute_capability: int) -> CompiledKernel:
         BackendError: Triton can't compile for such a GPU.
     """
     choice = choose_kernel(problem, compute_capability)
-    aligned = _compile(problem, choice, compute_capability, is_aligned=True)
-    general = _compile(problem, choice, compute_capability, is_aligned=False)
+    aligned, general = (_compile(problem, compute_capability, is_aligned) for is_aligned in (True, False))
     ptx = _one_module(aligned.asm["ptx"], general.asm["ptx"], choice.name)
     target = re.search(r"^\.target (\w+)", ptx, re.MULTILINE)
     assert target, "every PTX module has one"
@@ -52,12 +51,13 @@ def compile_kernel(problem: Problem, compute_capability: int) -> CompiledKernel:
     )
 
 
-def _compile(problem: Problem, choice: KernelChoice, compute_capability: int, is_aligned: bool) -> Any:
+def _compile(problem: Problem, compute_capability: int, is_aligned: bool) -> Any:
     if compute_capability not in CAPABILITIES:
         raise BackendError(
             f"no DeformConv kernel can be compiled for compute capability {compute_capability}; "
             f"Triton {triton.__version__} knows {', '.join(map(str, CAPABILITIES))}."
         )
+    choice = choose_kernel(problem, compute_capability, is_aligned)
     source = _source(problem, choice, is_aligned)
     with knobs.compilation.scope(), knobs.cache.scope(), tempfile.TemporaryDirectory() as cache:
         knobs.compilation.always_compile = True

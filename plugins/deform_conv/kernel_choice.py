@@ -13,6 +13,7 @@ TENSOR_CORES = 80  # older ones have no dot that Triton can use
 MAX_PRODUCTS = 64  # of a pixel without tensor cores
 MAX_UNROLLED_TAPS = 32
 MIN_DEPTH = 16  # of a dot
+GENERAL_STEP = 8  # taps of a pass where addresses take twice the registers
 Constants = dict[str, int | bool | str]
 
 
@@ -27,14 +28,19 @@ class KernelChoice:
     n_tiles: int
 
 
-def choose_kernel(problem: Problem, compute_capability: int) -> KernelChoice:
-    """Choose by measure of registers, spills and instructions a sample: see the README."""
+def choose_kernel(problem: Problem, compute_capability: int, is_aligned: bool = True) -> KernelChoice:
+    """Choose by measure of registers, spills and instructions a sample: see the README.
+
+    Args:
+        is_aligned: for the entry point that nearly every frame takes. The other one, which has an address of 64 bits
+            for each item, gets small passes: the time to compile grows with the square of a pass.
+    """
     outputs, terms = problem.c_out // problem.group, problem.channels // problem.group * problem.n_taps
     if outputs * terms <= MAX_PRODUCTS and outputs <= MAX_PRODUCTS // 8:
         # two pixels a thread, for loads and stores of 4 bytes and more
         return _choice("deform_planes", problem, 4, 256, problem.group, {})
     block_outputs = min(most_sums(problem, compute_capability), max(MIN_DEPTH, power_of_two(outputs)))
-    step = taps_of_a_pass(problem)
+    step = taps_of_a_pass(problem) if is_aligned else min(taps_of_a_pass(problem), GENERAL_STEP)
     depth = max(MIN_DEPTH, power_of_two(step))
     n_tiles = problem.group * -(-outputs // block_outputs)
     constants: Constants = {"BLOCK_CO": block_outputs, "STEP": step, "LOG2_DEPTH": depth.bit_length() - 1}

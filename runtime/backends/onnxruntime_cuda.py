@@ -23,6 +23,7 @@ class OnnxRuntimeNetwork:
     is_capturable = False  # a run may allocate
 
     def __init__(self, cuda: Cuda, request: EngineRequest) -> None:
+        request.model.refuse_custom_nodes("ONNX Runtime")
         self._cuda, self._request = cuda, request
         self._model = request.model.for_bit_depth(request.bit_depth)
         manifest = self._model.manifest

@@ -99,7 +99,6 @@ def test_masks_may_stay_as_they_are_in_the_file(deformable, tmp_path, build):
     assert (told.n_fused, told.build["noFusedMasks"]) == (0, True)
 
 
-@pytest.mark.slow
 def test_the_whole_tgafnet_is_built_at_720p_for_one_size_and_for_many(tmp_path, build):
     model = export_network("tgafnet", tmp_path / "tgafnet.onnx", "fp16")
     small, middle, large = (f"Shapes=window:1x7x{size}" for size in ("64x64", "720x1280", "1088x1920"))

@@ -44,17 +44,18 @@ def check_resources(problem: Problem, capability: int) -> dict[str, Resources]:
     return used
 
 
-@pytest.mark.parametrize("problem, capability", [(FIRST, 80), (FIRST, 90), (WARP, 75), (WARP, 120)])
-def test_small_kernels_keep_to_registers(problem, capability):
-    check_resources(problem, capability)
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("name", NETWORK_CASES)
+def test_every_kernel_of_a_network_keeps_to_registers_on_every_gpu(name, capability):
+    check_resources(NETWORK_CASES[name], capability)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("name", NETWORK_CASES)
-def test_every_kernel_of_a_network_keeps_to_registers_on_every_gpu(name, capability):
+def test_so_do_the_standards_nodes_and_those_in_float(name, capability):
     problem = NETWORK_CASES[name]
-    for variant in dict.fromkeys((problem, plain(problem), replace(problem, dtype="fp32"))):
+    for variant in {plain(problem), replace(problem, dtype="fp32")} - {problem}:
         check_resources(variant, capability)
 
 
