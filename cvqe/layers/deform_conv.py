@@ -126,7 +126,8 @@ def _unpacked(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor
     return deform_conv2d(x, offset, mask.sigmoid(), weight, bias)
 
 
-def _forward(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
+def computed_by_torch(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
+    """Compute `deform_conv2d` by torch's own operations, on any device and in any float type."""
     groups = offset_groups(x, offset, mask, weight, bias)
     dtype = torch.promote_types(x.dtype, torch.float32)
     pictures, taps, start = x.to(dtype), weight.to(dtype).flatten(1), bias.to(dtype)[:, None]
@@ -220,7 +221,7 @@ def _gradients(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
     return x_given, grad_offset, mask_given, grad_weight, grad_bias
 
 
-_op = torch.library.custom_op("cvqe::deform_conv2d", _forward, mutates_args=())
+_op = torch.library.custom_op("cvqe::deform_conv2d", computed_by_torch, mutates_args=())
 _op.register_fake(_forward_fake)
 _op.register_autograd(_gradients, setup_context=_save_for_backward)
 _backward_op = torch.library.custom_op("cvqe::deform_conv2d_backward", _backward, mutates_args=())

@@ -47,7 +47,8 @@ def check_shapes(planes: Tensor, displacement: Tensor) -> None:
         )
 
 
-def _forward(planes: Tensor, displacement: Tensor) -> Tensor:
+def computed_by_torch(planes: Tensor, displacement: Tensor) -> Tensor:
+    """Compute `warp` by torch's own operations, on any device and in any float type."""
     warped = _forward_fake(planes, displacement)
     wide = planes.to(torch.promote_types(planes.dtype, torch.float32))
     with torch.autocast(planes.device.type, enabled=False):
@@ -100,7 +101,7 @@ def _gradients(ctx: Any, grad_warped: Tensor) -> tuple[Tensor | None, Tensor]:
     return grad_planes if needs_grad_planes else None, grad_displacement
 
 
-_op = torch.library.custom_op("cvqe::warp", _forward, mutates_args=())
+_op = torch.library.custom_op("cvqe::warp", computed_by_torch, mutates_args=())
 _op.register_fake(_forward_fake)
 _op.register_autograd(_gradients, setup_context=_save_for_backward)
 _backward_op = torch.library.custom_op("cvqe::warp_backward", _backward, mutates_args=())

@@ -45,7 +45,7 @@ def fused_deform_conv2d(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor)
     n_mask = packed.shape[1] // 3
     offset, mask = packed[:, : 2 * n_mask], packed[:, 2 * n_mask :]
     if not is_ours(x, packed, weight, bias):
-        return deform_conv._forward(x, offset, mask.sigmoid(), weight, bias)
+        return deform_conv.computed_by_torch(x, offset, mask.sigmoid(), weight, bias)
     groups = deform_conv.offset_groups(x, offset, mask, weight, bias)
     problem = problem_of(x, weight, groups, "logits", packed=True)
     return _launched(problem, x, (x, weight, packed, bias))
@@ -76,7 +76,7 @@ def problem_of(x: Tensor, weight: Tensor, groups: int, mask: str, packed: bool =
 
 def _deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     if not is_ours(x, offset, mask, weight, bias):
-        return deform_conv._forward(x, offset, mask, weight, bias)
+        return deform_conv.computed_by_torch(x, offset, mask, weight, bias)
     groups = deform_conv.offset_groups(x, offset, mask, weight, bias)
     problem = problem_of(x, weight, groups, "none" if mask is None else "values")
     masks = () if mask is None else (mask,)
@@ -85,7 +85,7 @@ def _deform_conv2d(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tenso
 
 def _warp(planes: Tensor, displacement: Tensor) -> Tensor:
     if not is_ours(planes, displacement) or planes.shape[1] > MAX_WARP_PLANES:
-        return warp._forward(planes, displacement)
+        return warp.computed_by_torch(planes, displacement)
     warp.check_shapes(planes, displacement)
     weight, bias = _identity(planes.shape[1], planes.dtype, planes.device)
     problem = problem_of(planes, weight, planes.shape[1], "none")
