@@ -39,6 +39,31 @@ def test_what_is_taken_is_the_same_to_the_bit(slices):
         np.testing.assert_array_equal(a, b)
 
 
+def paired_model(slices):
+    """Join byte pairs as an exported graph does: low and high bytes of one input, times the range, over a peak."""
+    window = ops.parameter([1, 7, 5, 3, 2], np.uint8, name="window")
+    peak = ops.parameter([], np.float32, name="peak")
+    both = ops.convert(window, "f32")
+    low, high = (ops.gather(both, ops.constant(np.int64(which)), ops.constant(np.int64(-1))) for which in (0, 1))
+    luma = ops.divide(ops.add(low, ops.multiply(high, ops.constant(np.float32(256)))), peak)
+    return openvino.Model([frames_of(luma, *places) for places in slices], [window, peak])
+
+
+@pytest.mark.parametrize("slices", [[(3, 4, 1)], [(3, 7, 1), (4, 7, 2)]])
+def test_byte_pairs_are_taken_before_they_are_joined(slices):
+    def run_pairs(model):
+        compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        results = compiled({"window": FRAMES.reshape(1, 7, 5, 3, 2), "peak": np.float32(1023)})
+        return [results[output] for output in results]
+
+    before = run_pairs(paired_model(slices))
+    model = paired_model(slices)
+    assert slices_before_conversion(model) == len(slices)
+    assert producers(model) == ["Divide"] * len(slices)
+    for a, b in zip(before, run_pairs(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_slices_of_anything_computed_are_left_alone():
     window = ops.parameter([1, 7, 5, 6], np.uint8, name="window")
     features = ops.relu(ops.convert(window, "f32"))
