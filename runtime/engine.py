@@ -15,7 +15,7 @@ from cvqe.engine_manifest import LIBRARIES
 from cvqe.errors import BackendError, ModelError, UsageError
 from cvqe.manifest import QP, Manifest
 from runtime.backend_list import BACKENDS, automatic, installed_version
-from runtime.engine_file import load_engine_manifest
+from runtime.engine_file import built_from, load_engine_manifest
 from runtime.gpu_presence import gpu_obstacle
 from runtime.model_file import ModelFile
 
@@ -118,7 +118,7 @@ def last_words(error: Exception) -> str:
 def _open(request: EngineRequest, name: str) -> Engine:
     if name not in BACKENDS:
         raise UsageError(f"no backend {name!r}; choose auto, {', '.join(BACKENDS)}.")
-    _check_presence(name)
+    _check_presence(name, request.model)
     backend = BACKENDS[name]
     try:
         module = import_module(backend.module)
@@ -130,7 +130,7 @@ def _open(request: EngineRequest, name: str) -> Engine:
     return engine
 
 
-def _check_presence(name: str) -> None:
+def _check_presence(name: str, model: ModelFile) -> None:
     """Say all that is missing at once: the package, and the GPU."""
     backend = BACKENDS[name]
     obstacle = gpu_obstacle() if backend.needs_gpu else None
@@ -140,7 +140,8 @@ def _check_presence(name: str) -> None:
     missing = [*[f"{name} is not installed"] * (not is_installed), *[obstacle] * (obstacle is not None)]
     others = [other for other in automatic(needs_gpu=False) if installed_version(other) and other != name]
     remedies = [] if is_installed else [f"Install it:  {backend.install}"]
-    remedies += [f"{'or run' if remedies else 'Run'} on what is here:  --backend {others[0]}"] if others else []
+    source = f"--model {built_from(model.path)} " if model.is_engine else ""
+    remedies += [f"{'or run' if remedies else 'Run'} on what is here:  {source}--backend {others[0]}"] if others else []
     raise BackendError(
         f"{' and '.join(filter(None, missing))}, so --backend {name} can't be used.\n{'     '.join(remedies)}".rstrip()
     )

@@ -247,6 +247,11 @@ def rebuild_command(path: Path, manifest: EngineManifest) -> str:
     return shlex.join([*words, "--force"])
 
 
+def built_from(path: Path) -> Path:
+    """Return the ONNX file that an engine was built from, as its manifest tells."""
+    return onnx_path(path, load_engine_manifest(path))
+
+
 def onnx_path(engine: Path, manifest: EngineManifest) -> Path:
     """Return where the ONNX file of an engine lay when it was built, seen from here."""
     return Path(os.path.normpath(engine.parent / manifest.onnx))

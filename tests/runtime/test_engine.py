@@ -16,7 +16,8 @@ from runtime import backend_list
 from runtime import engine as engine_module
 from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
-from runtime.model_file import find_model, load_model_file
+from runtime.model_file import ModelFile, find_model, load_model_file
+from tests.engines import network_manifest, save_engine
 from training.luma_clips import load_luma
 
 LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may round to either side
@@ -203,6 +204,13 @@ def test_a_backend_that_lacks_the_gpu_alone_says_just_that(live_onnx, no_gpu):
         open_engine(EngineRequest(load_model_file(live_onnx), 16, 16), "tensorrt-rtx")
     said = f"{NO_DRIVER}, so --backend tensorrt-rtx can't be used.\nRun on what is here:  --backend openvino"
     assert str(raised.value) == said
+
+
+def test_an_engine_without_a_gpu_is_traced_back_to_its_network(tmp_path, no_gpu):
+    save_engine(tmp_path / "m.engine", library="tensorrt")
+    model = ModelFile(tmp_path / "m.engine", network_manifest(), b"")
+    with pytest.raises(BackendError, match=rf"--model {tmp_path / 'small.onnx'} --backend openvino$"):
+        open_engine(EngineRequest(model, 64, 96))
 
 
 def test_an_idle_gpu_is_never_kept_quiet_about(live_onnx, monkeypatch, caplog):
