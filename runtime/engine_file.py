@@ -144,19 +144,6 @@ def load_engine_manifest(path: Path) -> EngineManifest:
         raise ModelError(f"{error} Build the engine again:  {again}") from error
 
 
-def find_engine_file(
-    model: ModelFile,
-    height: int,
-    width: int,
-    library: str,
-    compute_capability: int | None,
-    folders: Sequence[Path] | None = None,
-    version: str | None = None,
-) -> EngineFile | None:
-    """Return the engine built from this model that fits, None where there is none; see `search_engine_files`."""
-    return search_engine_files(model, height, width, library, compute_capability, folders, version).engine
-
-
 def search_engine_files(
     model: ModelFile,
     height: int,

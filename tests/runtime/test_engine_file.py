@@ -12,7 +12,6 @@ from export.build_engine import parse_args
 from runtime.engine_file import (
     EngineFile,
     build_command,
-    find_engine_file,
     load_engine_file,
     rebuild_command,
     search_engine_files,
@@ -130,19 +129,19 @@ def test_the_engine_made_for_this_size_is_preferred(tmp_path, model):
     sizes = ShapeRange((1, 7, 32, 32), (1, 7, 720, 1280), (1, 7, 1080, 1920))
     save_engine(tmp_path / "a.engine", b"exact", onnx_sha256=model.sha256)
     save_engine(tmp_path / "b.engine", b"range", onnx_sha256=model.sha256, profile={"window": sizes}, date="2027")
-    found = find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    found = search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine
     assert found and found.content == b"exact"
-    found = find_engine_file(model, 66, 96, "tensorrt-rtx", 89, [tmp_path])
+    found = search_engine_files(model, 66, 96, "tensorrt-rtx", 89, [tmp_path]).engine
     assert found and found.content == b"range"
 
 
 def test_an_engine_of_the_same_weights_in_another_plain_precision_stands_for_the_network(tmp_path, model):
     exported_again = replace(model.manifest, precision="fp32")
     save_engine(tmp_path / "again.engine", b"again", onnx_sha256="6" * 64, network=exported_again)
-    found = find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    found = search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine
     assert found and found.content == b"again"
     save_engine(tmp_path / "same.engine", b"same", onnx_sha256=model.sha256, network=model.manifest)
-    found = find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    found = search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine
     assert found and found.content == b"same"  # what was built from the file itself comes first
     search = search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path], precision="fp32")
     assert search.engine and search.engine.content == b"again"
@@ -152,7 +151,7 @@ def test_an_engine_of_the_same_weights_in_another_plain_precision_stands_for_the
 @pytest.mark.parametrize("change", [{"checkpoint_sha256": "9" * 64}, {"precision": "int8"}, {"options": {"wide": 1}}])
 def test_other_weights_or_8_bits_do_not_stand_for_it(tmp_path, model, change):
     save_engine(tmp_path / "other.engine", onnx_sha256="6" * 64, network=replace(model.manifest, **change))
-    assert find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]) is None
+    assert search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine is None
 
 
 def test_why_others_do_not_fit_is_told(tmp_path, model):
@@ -187,8 +186,8 @@ def test_a_network_of_another_depth_finds_the_engine_of_the_same_file(tmp_path, 
         network=network_manifest(bit_depth=16),
         profile={"window": deep, "peak": ShapeRange((), (), ())},
     )
-    assert find_engine_file(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]) is None
-    found = find_engine_file(model.for_bit_depth(10), 64, 96, "tensorrt-rtx", 89, [tmp_path])
+    assert search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine is None
+    found = search_engine_files(model.for_bit_depth(10), 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine
     assert found and found.path == tmp_path / "m.engine"
 
 
