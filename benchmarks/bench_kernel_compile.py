@@ -52,7 +52,7 @@ def problems(capabilities: Iterable[int]) -> Iterator[tuple[str, Problem, int]]:
             yield name, problem, capability
 
 
-def rows_of(name: str, problem: Problem, capability: int) -> Iterator[dict[str, Any]]:
+def rows_of(name: str, problem: Problem, capability: int, git_sha: str) -> Iterator[dict[str, Any]]:
     """Compile one problem and yield a row for each of its entry points."""
     split_bytes, sigmoid_bytes = saved_bytes(problem, *FRAME)
     for entry, used in resources(compile_kernel(problem, capability)).items():
@@ -67,16 +67,17 @@ def rows_of(name: str, problem: Problem, capability: int) -> Iterator[dict[str, 
             "saved_split_bytes": split_bytes,
             "saved_sigmoid_bytes": sigmoid_bytes,
             "versions": report.versions(["triton"]),
-            "git_sha": report.git_sha(),
+            "git_sha": git_sha,
         }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Compile everything for every GPU and write one table."""
     config = parse_args(argv)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    git_sha = report.git_sha()  # of the code that runs, whatever is committed meanwhile
     for name, problem, capability in problems(config.capabilities):
-        rows += rows_of(name, problem, capability)
+        rows += rows_of(name, problem, capability, git_sha)
         last = rows[-2]
         print(
             f"sm_{capability} {name:24} {last['inputs']:12} {problem.dtype}: {last['registers']} registers, "

@@ -1,15 +1,35 @@
 """The GPU a benchmark runs on: its name for the rows, the bandwidth a floor is computed with, times by its clock."""
 
+import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from benchmarks.report import Timing
 
-# bytes a second of the memory, as NVIDIA's data sheets give it; others are measured
-BANDWIDTH = {"H200": 4.8e12, "H100": 3.35e12, "A100": 1.935e12, "RTX 4090": 1.008e12, "RTX 5090": 1.792e12}
+# bytes a second of the memory, as NVIDIA's data sheets give it, by the very name the driver tells: an H100 with HBM3
+# and one on PCIe differ by a third. Others are measured
+BANDWIDTH = {
+    "NVIDIA H200": 4.8e12,
+    "NVIDIA H100 80GB HBM3": 3.35e12,
+    "NVIDIA A100-SXM4-80GB": 2.039e12,
+    "NVIDIA GeForce RTX 4090": 1.008e12,
+    "NVIDIA GeForce RTX 5090": 1.792e12,
+}
 COPIED_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Bandwidth:
+    """How fast the memory is, and how that is known."""
+
+    bytes_per_s: float
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.bytes_per_s / 1e12:.2f} TB/s, {self.source}"
 
 
 def gpu_name() -> str:
@@ -19,10 +39,18 @@ def gpu_name() -> str:
     return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, driver {driver}"
 
 
-def bandwidth(name: str) -> float:
-    """Return the memory's bytes a second: the data sheet's where the GPU is known, else what a copy reaches."""
-    known = [rate for model, rate in BANDWIDTH.items() if model in name]
-    return known[0] if known else copy_bandwidth()
+def bandwidth() -> Bandwidth:
+    """Return that of the current device's memory: the data sheet's where the GPU is known, else what a copy reaches."""
+    known = BANDWIDTH.get(torch.cuda.get_device_name())
+    return Bandwidth(known, "of the data sheet") if known else Bandwidth(copy_bandwidth(), "measured by copying")
+
+
+def free_bytes() -> int:
+    """Return how much of the device's memory nobody holds, once what nothing needs any more is given back."""
+    gc.collect()
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+    return int(torch.cuda.mem_get_info()[0])
 
 
 def copy_bandwidth() -> float:

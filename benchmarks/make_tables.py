@@ -18,7 +18,7 @@ from benchmarks import report
 RESULTS = report.ROOT / "benchmarks" / "results"
 DEFAULT, MAIN_QP = "live", 37
 LOW_DELAY = ("ldp", "ldp-hm")
-PAGES = ("README.md", "weights/live.md", "docs/training.md", "docs/parity.md")
+PAGES = ("README.md", "weights/live.md", "docs/training.md", "docs/parity.md", "plugins/deform_conv/README.md")
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
@@ -174,6 +174,28 @@ def coordinates_table() -> str:
     return "\n".join([*lines, "", f"{what}; {last['machine']}; {last['versions']}; commit {last['git_sha']}."])
 
 
+def kernels_table() -> str:
+    """Return what the kernels that engines carry take of each kind of GPU."""
+    rows = [row for row in rows_of("kernel_compile.csv") if row["inputs"] in ("packed", "mask none")]
+    aligned = [
+        row for row in rows if row["entry"] == "aligned" and (row["inputs"] == "mask none" or row["dtype"] == "fp16")
+    ]
+    capabilities = list(dict.fromkeys(row["compute_capability"] for row in aligned))
+    lines = [f"| | {' | '.join(f'sm_{each}' for each in capabilities)} |", f"|---|{'---|' * len(capabilities)}"]
+    for case in dict.fromkeys(row["case"] for row in aligned):
+        of_case = [row for row in aligned if row["case"] == case]
+        cells = [f"{row['registers']} / {row['blocks_by_registers']} / {row['instructions']}" for row in of_case]
+        lines.append(f"| {case} | {' | '.join(cells)} |")
+    every = rows_of("kernel_compile.csv")
+    spilled = {
+        entry: max(int(row["spill_bytes"]) for row in every if row["entry"] == entry)
+        for entry in ("aligned", "general")
+    }
+    told = "; ".join(f'"{entry}" spills {most} bytes at most' for entry, most in spilled.items())
+    what = f"{len(every)} kernels: {told}. {every[0]['versions']}; commit {every[0]['git_sha']}."
+    return "\n".join([*lines, "", what])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "gains": gains_table,
     "qps": qps_table,
@@ -182,6 +204,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "neighbors": neighbors_table,
     "parity": parity_table,
     "coordinates": coordinates_table,
+    "kernels": kernels_table,
 }
 
 

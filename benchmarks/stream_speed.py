@@ -1,7 +1,7 @@
 """A stream through an engine, from frames in the host's memory to enhanced frames there: frames a second, latency."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +39,31 @@ def made_up_frames(n_frames: int, height: int, width: int) -> list[Luma]:
 
 
 def measure_stream(
-    engine: Engine, radius: int, frames: Sequence[Luma], n_frames: int, qp: float | None, warm_up: int = 10
+    engine: Engine,
+    radius: int,
+    frames: Sequence[Luma],
+    n_frames: int,
+    qp: float | None,
+    warm_up: int = 10,
+    at_end: Callable[[], object] = lambda: None,
 ) -> StreamSpeed:
     """Send frames through, over and over until n_frames were enhanced behind the warm-up.
+
+    Args:
+        at_end: called behind the last frame, while all that the stream needs is still held.
 
     Raises:
         ModelError: the network gave something that is no number.
     """
     run = _Run(engine, radius, frames, n_frames + warm_up, qp)
-    run.stages.start("upload", run.upload)
-    run.stages.start("compute", run.compute)
-    run.stages.start("download", run.download)
-    run.stages.join()
-    run.ring.slots.close()
+    try:
+        run.stages.start("upload", run.upload)
+        run.stages.start("compute", run.compute)
+        run.stages.start("download", run.download)
+        run.stages.join()
+        at_end()
+    finally:
+        run.ring.slots.close()
     starts, ends = np.array(run.submitted_s[warm_up:]), np.array(run.finished_s[warm_up:])
     latencies = 1000 * (ends - starts)
     elapsed_s = ends[-1] - run.finished_s[warm_up - 1]

@@ -43,7 +43,7 @@ BACKENDS = {
     "onnxruntime-cuda": Backend(
         "runtime.backends.onnxruntime_cuda",
         ("onnxruntime-gpu",),
-        "pip uninstall --yes onnxruntime && pip install onnxruntime-gpu cuda-python",
+        "pip uninstall --yes onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]' cuda-python",
         needs_gpu=True,
     ),
     "openvino": Backend("runtime.backends.openvino_cpu", ("openvino",), "pip install openvino"),

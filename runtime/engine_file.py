@@ -196,6 +196,26 @@ def search_engine_files(
     return EngineSearch(max(fitting, key=rank, default=None), tuple(passed_over))
 
 
+def sizes_at_hand(model: ModelFile, folders: Sequence[Path] | None = None) -> list[tuple[int, int]]:
+    """Return (height, width) that engines of this network are fast for, whether or not they run here."""
+    if model.is_engine:
+        return [_size_of(load_engine_manifest(model.path))]
+    sizes = []
+    for path in _engines_in(folders if folders is not None else (ENGINES, model.path.parent)):
+        try:
+            told = load_engine_manifest(path)
+        except CvqeError:
+            continue  # told, with the reason, by whoever looks for an engine to run
+        if has_weights_of(told, model.manifest):
+            sizes.append(_size_of(told))
+    return sizes
+
+
+def _size_of(manifest: EngineManifest) -> tuple[int, int]:
+    height, width = manifest.window.opt[2:4]
+    return height, width
+
+
 def build_command(
     model: Path, height: int, width: int, library: str, network: Manifest, engine: Path | None = None
 ) -> str:

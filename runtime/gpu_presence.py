@@ -7,6 +7,8 @@ import ctypes
 import sys
 from functools import cache
 
+NO_DEVICE = 100  # cuInit's answer
+NO_GPU = "the NVIDIA driver finds no GPU (nvidia-smi and CUDA_VISIBLE_DEVICES tell)"
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
@@ -18,8 +20,10 @@ def gpu_obstacle() -> str | None:
     except OSError:
         return "there is no NVIDIA driver here"
     started = driver.cuInit(0)
+    if started == NO_DEVICE:
+        return NO_GPU
     n_devices = ctypes.c_int(0)
     counted = driver.cuDeviceGetCount(ctypes.byref(n_devices)) if started == 0 else started
     if counted != 0:
         return f"the NVIDIA driver does not start (CUDA error {counted})"
-    return None if n_devices.value else "the NVIDIA driver finds no GPU"
+    return None if n_devices.value else NO_GPU

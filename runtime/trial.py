@@ -6,10 +6,19 @@ import numpy as np
 
 from cvqe.errors import ModelError
 from runtime.engine import EngineRequest, open_engine
+from runtime.engine_file import sizes_at_hand
+from runtime.gpu_presence import gpu_obstacle
 from runtime.model_choice import choose_model
+from runtime.model_file import ModelFile
 from runtime.run import StreamConfig
 
 SIDE = 64  # px; compiles in a moment
+
+
+def trial_size(model: ModelFile) -> tuple[int, int]:
+    """Return (height, width) to try: where there is a GPU, what an engine at hand is for; else a small frame."""
+    sizes = sizes_at_hand(model) if gpu_obstacle() is None or model.is_engine else []
+    return sizes[0] if sizes else (SIDE, SIDE)
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,10 @@ def try_engine(network: str = StreamConfig.model) -> Trial:
         CvqeError: there is no such network, or nothing here can run it.
     """
     model = choose_model(network)
-    request = EngineRequest(model, SIDE, SIDE, precision=StreamConfig.precision)
+    height, width = trial_size(model)
+    request = EngineRequest(model, height, width, precision=StreamConfig.precision)
     choice = open_engine(request, StreamConfig.backend)
-    black = np.zeros((model.manifest.window_frames, SIDE, SIDE), np.uint8)
+    black = np.zeros((model.manifest.window_frames, height, width), np.uint8)
     enhanced = choice.engine.enhance(black, model.manifest.middle_qp if model.manifest.takes_qp else None)
     if not enhanced.is_finite:
         raise ModelError(f"{choice.engine.backend} turns a black frame into NaN with {model.path}.")

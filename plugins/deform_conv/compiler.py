@@ -7,6 +7,7 @@ the time nor the place of compilation gets into the PTX: the same sources and th
 import re
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import triton
@@ -27,8 +28,9 @@ ADDRESS_BYTES, PLANE_ITEMS = 16, 8  # what "aligned" means
 ENTRY = re.compile(r"\.visible \.entry (\w+)\(([^)]*)\)")
 
 
+@cache
 def compile_kernel(problem: Problem, compute_capability: int) -> CompiledKernel:
-    """Compile for a GPU of this compute capability, 89 for 8.9; takes 3 to 30 s on one core.
+    """Compile for a GPU of this compute capability, 89 for 8.9; seconds to a minute on one core, once a process.
 
     Raises:
         BackendError: Triton can't compile for such a GPU.

@@ -8,12 +8,13 @@ from cvqe.errors import BackendError
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda
 from runtime.cuda.network import Launch
-from runtime.cuda.network_device import device_of_network
+from runtime.cuda.network_device import engine_on_device
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 
 PROVIDER = "CUDAExecutionProvider"
-INSTALL = "pip uninstall --yes onnxruntime && pip install onnxruntime-gpu"
+LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+INSTALL = "pip uninstall --yes onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
 class OnnxRuntimeNetwork:
@@ -61,14 +62,20 @@ class OnnxRuntimeNetwork:
 
     def _session_in(self, stream: int) -> onnxruntime.InferenceSession:
         if self._session is None:
-            settings = {"device_id": str(self._cuda.device.ordinal), "user_compute_stream": str(stream)}
+            settings = {
+                "device_id": str(self._cuda.device.ordinal),
+                "user_compute_stream": str(stream),
+                "use_tf32": "0",  # float32 as it is stored; its 10 bits of mantissa are no better than half's
+            }
+            onnxruntime.preload_dlls()  # CUDA and cuDNN as pip installs them; nothing else finds those
             self._session = onnxruntime.InferenceSession(
                 self._model.content, _session_options(self._request), providers=[(PROVIDER, settings)]
             )
             if PROVIDER not in self._session.get_providers():  # it goes on with the CPU by itself
                 raise BackendError(
-                    "ONNX Runtime's CUDA libraries do not load, so --backend onnxruntime-cuda can't be used.\n"
-                    "See what is wrong:  python runtime/doctor.py     or run on what is here:  --backend openvino"
+                    "ONNX Runtime's CUDA libraries do not load (its own lines above say which), so --backend "
+                    f"onnxruntime-cuda can't be used.\nInstall them:  {LIBRARIES}     or run on what is here:  "
+                    "--backend openvino"
                 )
         return self._session
 
@@ -90,6 +97,5 @@ def open_engine(request: EngineRequest) -> CudaEngine:
     """
     if PROVIDER not in onnxruntime.get_available_providers():
         raise BackendError(f"this ONNX Runtime is built for the CPU alone.\nInstall the other:  {INSTALL}")
-    with device_of_network(f"ONNX Runtime can't run {request.model.path} on the GPU") as cuda:
-        network = OnnxRuntimeNetwork(cuda, request)
-    return CudaEngine(cuda, network, request)
+    problem = f"ONNX Runtime can't run {request.model.path} on the GPU"
+    return engine_on_device(request, lambda cuda: OnnxRuntimeNetwork(cuda, request), problem)

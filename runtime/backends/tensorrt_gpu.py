@@ -14,7 +14,7 @@ from plugins.tensorrt_modules import load_tensorrt, tensorrt_version
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda
 from runtime.cuda.network import Launch
-from runtime.cuda.network_device import device_of_network
+from runtime.cuda.network_device import engine_on_device
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 from runtime.engine_file import EngineFile, build_command, load_engine_file, search_engine_files
@@ -99,12 +99,13 @@ def open_engine(request: EngineRequest, library: str) -> CudaEngine:
         BackendError: no GPU, no library, no engine that fits, or TensorRT refuses it.
         ModelError: the engine named is for another frame size, or damaged.
     """
-    with device_of_network(f"{library} can't run {request.model.path}") as cuda:
+
+    def load(cuda: Cuda) -> TensorRtNetwork:
         trt = load_tensorrt(library)
         register(trt)
-        file = _engine_file(request, library, tensorrt_version(trt), cuda)
-        network = TensorRtNetwork(trt, library, file, request)
-    return CudaEngine(cuda, network, request)
+        return TensorRtNetwork(trt, library, _engine_file(request, library, tensorrt_version(trt), cuda), request)
+
+    return engine_on_device(request, load, f"{library} can't run {request.model.path}")
 
 
 def _engine_file(request: EngineRequest, library: str, version: str, cuda: Cuda) -> EngineFile:

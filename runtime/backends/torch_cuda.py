@@ -14,8 +14,9 @@ from cvqe.errors import BackendError
 from cvqe.layers.pixel_ends import PixelEnds
 from plugins.deform_conv.torch_op import register
 from runtime.cuda.cuda_engine import CudaEngine
+from runtime.cuda.driver import Cuda
 from runtime.cuda.network import Launch, TensorSpec
-from runtime.cuda.network_device import device_of_network
+from runtime.cuda.network_device import engine_on_device
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 
@@ -46,7 +47,9 @@ class TorchNetwork:
         """Warm up and record a graph; all graphs share one pool of memory. See `DeviceNetwork`."""
         tensors = {spec.name: tensor_at(addresses[spec.name], spec) for spec in (*self.inputs, *self.outputs)}
         own_stream = torch.cuda.ExternalStream(stream, device=self._device)
-        with torch.cuda.device(self._device), torch.cuda.stream(own_stream), torch.inference_mode():
+        # fp32 is float32: torch would let cuDNN round to TF32's 10 bits of mantissa
+        exact = torch.backends.cudnn.flags(allow_tf32=False)
+        with torch.cuda.device(self._device), torch.cuda.stream(own_stream), torch.inference_mode(), exact:
             for _ in range(WARM_UPS):
                 self._run(tensors)
             own_stream.synchronize()
@@ -104,7 +107,9 @@ def open_engine(request: EngineRequest) -> CudaEngine:
             f"torch {torch.__version__} sees no GPU, so --backend torch-cuda can't be used; a CUDA build of torch and "
             "an NVIDIA GPU were expected. Run on what is here:  --backend openvino"
         )
-    with device_of_network(f"torch can't run {request.model.path} on the GPU") as cuda:
+
+    def load(cuda: Cuda) -> TorchNetwork:
         register()
-        network = TorchNetwork(request, torch.device("cuda", cuda.device.ordinal))
-    return CudaEngine(cuda, network, request)
+        return TorchNetwork(request, torch.device("cuda", cuda.device.ordinal))
+
+    return engine_on_device(request, load, f"torch can't run {request.model.path} on the GPU")

@@ -67,6 +67,14 @@ class CudaEngine:
             slots.write(place, frame)
         return self.submit(slots.window(0), qp).result()
 
+    def prepare(self) -> None:
+        """Get ready for enhance(): the network runs once, so that memory, drivers and libraries are known to do.
+
+        Raises:
+            BackendError: one of them does not.
+        """
+        self._slots_for_one_window()
+
     def close(self) -> None:
         """Give everything back: open slots, network, device."""
         self._finalizer()

@@ -151,10 +151,12 @@ class Cuda:
         self._destroy("cuGraphExecDestroy", graph)
 
     def close(self) -> None:
-        """Let go of the device, after everything of it was given back; again: nothing."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._destroy("cuDevicePrimaryCtxRelease", self.device.ordinal)
+        """Let go of the device, after everything of it was given back; again: nothing.
+
+        Its context stays until the process ends: objects of TensorRT, torch or ONNX Runtime that nobody has collected
+        yet may still have to be destroyed in it, and another engine may want it at once.
+        """
+        self._is_closed = True
 
     def _call(self, function: str, *arguments: Any) -> Any:
         return self._checked(function, *_answer(self._api, function, *arguments))

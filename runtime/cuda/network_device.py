@@ -1,30 +1,42 @@
-"""The device while a network is being loaded onto it: kept when that works, given back when it does not."""
+"""From a device and a network on it to an engine that has proven to run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from cvqe.errors import BackendError, CvqeError
+from cvqe.errors import BackendError
+from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda, open_cuda
-from runtime.engine import last_words
+from runtime.cuda.library_errors import library_errors
+from runtime.cuda.network import DeviceNetwork
+from runtime.engine import EngineRequest
+
+INSTEAD = "Run on the CPU:  --backend openvino"
 
 
-@contextmanager
-def device_of_network(problem: str) -> Iterator[Cuda]:
-    """Open the device for the body; whoever got a network keeps it.
+def engine_on_device(request: EngineRequest, load: Callable[[Cuda], DeviceNetwork], problem: str) -> CudaEngine:
+    """Open the device, load a network onto it, and prepare it for one window, so that what is missing shows now.
 
     Args:
+        load: puts the network on the device.
         problem: the beginning of the sentence for what a library raises, as in "torch can't run live.onnx".
 
     Raises:
-        BackendError: there is no device, or the body failed with something of a library's.
-        CvqeError: raised by the body itself.
+        BackendError: there is no device, too little memory, or the library fails.
+        CvqeError: raised by `load` itself.
     """
-    cuda = open_cuda()
     try:
-        yield cuda
-    except CvqeError:
+        cuda = open_cuda()
+    except BackendError as error:
+        raise BackendError(f"{error}\n{INSTEAD}") from error
+    try:
+        with library_errors(problem):
+            network = load(cuda)
+    except BaseException:
         cuda.close()
         raise
-    except Exception as error:  # the libraries' exceptions have no common public parent
-        cuda.close()
-        raise BackendError(f"{problem}: {last_words(error)}") from error
+    engine = CudaEngine(cuda, network, request)
+    try:
+        engine.prepare()
+    except BaseException:
+        engine.close()
+        raise
+    return engine

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cvqe.manifest import ENHANCED, MEAN, WINDOW
 from runtime.cuda.gpu import Gpu
+from runtime.cuda.library_errors import library_errors
 from runtime.cuda.network import Launch
 from runtime.cuda.resources import Resources
 from runtime.engine import Enhanced
@@ -80,7 +81,8 @@ class Phase:
         cuda, stream = self._gpu.cuda, self._gpu.compute
         cuda.wait_event(stream, self._uploaded)
         cuda.record(self._started, stream)
-        self._launch()
+        with library_errors(f"{self._gpu.network.backend} fails"):
+            self._launch()
         cuda.record(self._computed, stream)
 
     def _download(self, lane: Lane) -> None:
@@ -105,22 +107,32 @@ class Phase:
             **gpu.outputs.addresses(self._outputs),
         }
         gpu.cuda.synchronize_stream(gpu.compute)  # the memory is zero from here on, for every other stream too
-        launch = gpu.network.prepared(addresses, gpu.compute)
-        gpu.cuda.synchronize_stream(gpu.compute)  # a kernel that breaks down does so now, not at the first frame
-        run = launch if self._gathered is None else self._after_gathering(launch, self._gathered)
-        if not gpu.network.is_capturable:
-            return run
-        graph = resources.graph(gpu.compute, run)
+        with library_errors(f"{gpu.network.backend} can't prepare this network"):
+            launch = gpu.network.prepared(addresses, gpu.compute)
+            gpu.cuda.synchronize_stream(gpu.compute)  # a kernel that breaks down does so now, not at the first frame
+            run = launch if self._gathered is None else self._after_gathering(launch, self._gathered)
+            resources.at_close(self._forget)
+            if not gpu.network.is_capturable:
+                return run
+            graph = resources.graph(gpu.compute, run)
         return lambda: gpu.cuda.launch(graph, gpu.compute)
 
     def _after_gathering(self, launch: Launch, gathered: int) -> Launch:
-        gpu = self._gpu
+        gpu, frames = self._gpu, self._frames
 
         def run() -> None:
-            gpu.cuda.copy_on_device(gathered, self._frames, gpu.window.size_bytes, gpu.compute)
+            gpu.cuda.copy_on_device(gathered, frames, gpu.window.size_bytes, gpu.compute)
             launch()
 
         return run
+
+    def _forget(self) -> None:
+        """Let go of what the library made to launch with, before the streams it was made for."""
+        self._launch = _closed
+
+
+def _closed() -> None:
+    raise AssertionError("a window of a closed ring is submitted")
 
 
 class PendingWindow:

@@ -15,6 +15,7 @@ from runtime.engine_file import (
     load_engine_file,
     rebuild_command,
     search_engine_files,
+    sizes_at_hand,
 )
 from runtime.model_file import load_model_file
 from tests.engines import engine_manifest, network_manifest, save_engine, save_small_network
@@ -152,6 +153,15 @@ def test_an_engine_of_the_same_weights_in_another_plain_precision_stands_for_the
 def test_other_weights_or_8_bits_do_not_stand_for_it(tmp_path, model, change):
     save_engine(tmp_path / "other.engine", onnx_sha256="6" * 64, network=replace(model.manifest, **change))
     assert search_engine_files(model, 64, 96, "tensorrt-rtx", 89, [tmp_path]).engine is None
+
+
+def test_sizes_at_hand_are_those_of_engines_of_this_network(tmp_path, model):
+    save_engine(tmp_path / "a.engine", onnx_sha256=model.sha256, network=model.manifest)
+    save_engine(tmp_path / "b.engine", network=network_manifest(checkpoint_sha256="9" * 64))
+    (tmp_path / "c.engine").write_bytes(b"no manifest")
+    assert sizes_at_hand(model, [tmp_path]) == [(64, 96)]
+    as_engine = replace(model, path=tmp_path / "a.engine", content=b"")
+    assert sizes_at_hand(as_engine) == [(64, 96)]
 
 
 def test_why_others_do_not_fit_is_told(tmp_path, model):

@@ -29,8 +29,9 @@ def test_no_library_is_no_driver(monkeypatch):
     "starts, devices, told",
     [
         (0, 2, None),
-        (0, 0, "the NVIDIA driver finds no GPU"),
-        (100, 0, "the NVIDIA driver does not start (CUDA error 100)"),
+        (0, 0, gpu_presence.NO_GPU),
+        (100, 0, gpu_presence.NO_GPU),
+        (803, 0, "the NVIDIA driver does not start (CUDA error 803)"),
     ],
 )
 def test_the_driver_itself_is_asked(monkeypatch, tmp_path, starts, devices, told):

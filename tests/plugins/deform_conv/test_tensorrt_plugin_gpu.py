@@ -12,6 +12,7 @@ from tests.plugins.deform_conv.node_models import FREE, NUMPY, NodeModel, build_
 
 pytestmark = pytest.mark.gpu
 SIZE = (37, 1301)  # no tile divides it, and half a coordinate would be off by 0.5 px at its end
+ALIGNED = (40, 1304)  # a plane that 8 divides, as videos have: the kernel's other entry point
 # outputs stay below 8, where fp16 moves in steps of 2^-8; samples are rounded to fp16 before they are summed in fp32
 ATOL = {TensorProto.FLOAT16: 2**-7, TensorProto.FLOAT: 1e-4}
 
@@ -106,6 +107,8 @@ class Run:
         NodeModel(kernel=(5, 5), mask="values", size=FREE, element=TensorProto.FLOAT),
         NodeModel(kernel=(3, 3), mask="logits", size=SIZE, strides=(2, 2)),
         NodeModel(kernel=(5, 5), mask="packed", size=FREE),
+        NodeModel(kernel=(3, 3), mask="values", size=ALIGNED),
+        NodeModel(kernel=(5, 5), mask="packed", size=ALIGNED),
     ],
     ids=lambda node: f"{node.kernel[0]}x{node.kernel[1]}-{node.mask}-{node.size[0]}",
 )

@@ -42,7 +42,6 @@ CALLS = {
     "capture": (7, lambda: None),
     "launch": (9, 7),
     "destroy_graph": (9,),
-    "close": (),
 }
 # what the functions that give something give, as the bindings type it
 GIVEN = {
@@ -106,7 +105,7 @@ def methods(kind: type) -> dict[str, inspect.Signature]:
 
 
 def test_every_method_is_called_here():
-    assert CALLS.keys() == methods(Cuda).keys()
+    assert CALLS.keys() == methods(Cuda).keys() - {"close"}  # which asks nothing of the driver
 
 
 def test_the_simulation_has_the_same_methods_with_the_same_parameters():
@@ -230,7 +229,7 @@ def test_a_device_is_opened_and_described(installed):
     assert api.called[-1] == "cuCtxSetCurrent"
     cuda.close()
     cuda.close()
-    assert api.called.count("cuDevicePrimaryCtxRelease") == 1
+    assert "cuDevicePrimaryCtxRelease" not in api.called  # libraries' objects may still be destroyed in it
 
 
 @pytest.mark.parametrize("code", START)
