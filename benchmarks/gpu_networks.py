@@ -1,4 +1,4 @@
-"""A network on a GPU through every backend that opens, beside torch eager in float32 with torchvision's operation."""
+"""A network on a GPU through any backend, beside torch eager in float32 with torchvision's operation."""
 
 import time
 from collections.abc import Iterator
@@ -9,74 +9,98 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.gpu_files import build_engine
+from benchmarks.gpu_machine import free_bytes
+from benchmarks.gpu_result import NotPossible
 from benchmarks.report import Timing
 from benchmarks.stream_speed import Luma, StreamSpeed, made_up_frames, measure_stream
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
-from cvqe.errors import CvqeError
+from cvqe.engine_manifest import LIBRARIES
 from cvqe.layers import deform_block
 from cvqe.layers.pixel_ends import PixelEnds
-from runtime.backend_list import BACKENDS
+from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import ModelFile
 
 GPU_BACKENDS = tuple(name for name, backend in BACKENDS.items() if backend.needs_gpu)
-EAGER = "torch eager fp32, torchvision"
+# the papers' way in float32, and what torch makes of float32 where nobody asks: convolutions of 10 bits of mantissa
+EAGER = {"torch eager fp32, torchvision": False, "torch eager tf32, torchvision": True}
 QP = 37.0
 N_DISTINCT = 12  # frames that are really different; a stream repeats them
+WARM_UPS = 3
 
 
 @dataclass(frozen=True)
 class NetworkSpeed:
-    """What one provider reached; `problem` says why it did not run."""
+    """What one provider reached; memory_mb is what it held of the device's at the stream's end, MiB."""
 
-    provider: str
-    speed: StreamSpeed | None = None
-    memory_mb: float = 0.0
-    problem: str = ""
+    precision: str
+    speed: StreamSpeed
+    memory_mb: float
 
 
-def measure_backends(model: ModelFile, height: int, width: int, n_frames: int) -> Iterator[NetworkSpeed]:
-    """Run a stream through every GPU backend in turn; those that can't run say why."""
-    frames = made_up_frames(N_DISTINCT, height, width)
-    for backend in GPU_BACKENDS:
-        before = _free_bytes()
-        try:
-            engine = open_engine(EngineRequest(model, height, width), backend).engine
-            speed = measure_stream(engine, model.manifest.radius, frames, n_frames, QP)
-        except CvqeError as error:
-            yield NetworkSpeed(backend, problem=str(error).splitlines()[0])
-            continue
-        yield NetworkSpeed(f"{backend} {engine.precision}", speed, (before - _free_bytes()) / 2**20)
+def measure_backend(model: ModelFile, backend: str, height: int, width: int, n_frames: int) -> NetworkSpeed:
+    """Run a stream through a backend; a TensorRT library's engine is built first, which is not timed.
+
+    Raises:
+        NotPossible: its package is not installed, or it does not build for this GPU.
+        CvqeError: it can't run here, or not this network.
+    """
+    if installed_version(backend) is None:
+        raise NotPossible(f"{backend} is not installed ({BACKENDS[backend].install})")
+    before = free_bytes()
+    if backend in LIBRARIES:
+        build_engine(model, height, width, backend)
+    engine = open_engine(EngineRequest(model, height, width), backend).engine
+    held: list[int] = []
+    try:
+        frames, radius = made_up_frames(N_DISTINCT, height, width), model.manifest.radius
+        speed = measure_stream(
+            engine, radius, frames, n_frames, QP, at_end=lambda: held.append(before - free_bytes())
+        )
+    finally:
         engine.close()  # type: ignore[attr-defined]
-        torch.cuda.empty_cache()
+    return NetworkSpeed(engine.precision, speed, held[0] / 2**20)
 
 
-def measure_eager(model: ModelFile, height: int, width: int, n_frames: int) -> NetworkSpeed:
-    """Run the network as its authors do: eager, float32, torchvision's operation, a window uploaded for every frame."""
-    frames = made_up_frames(N_DISTINCT, height, width)
-    before = _free_bytes()
-    network = network_from_checkpoint(load_checkpoint(model.path))
-    ends = PixelEnds(network).eval().cuda()
+def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allow_tf32: bool) -> NetworkSpeed:
+    """Run the network as its authors do: eager, float32, torchvision's operation, a window uploaded for every frame.
+
+    Raises:
+        ModuleNotFoundError: torchvision is not installed.
+    """
+    before = free_bytes()
+    with torchvisions_operation(), tf32(allow_tf32), torch.inference_mode():
+        ends = PixelEnds(network_from_checkpoint(load_checkpoint(model.path))).eval().cuda()
+        times_s = _eager_times(ends, model, made_up_frames(N_DISTINCT, height, width), n_frames)
+        held = before - free_bytes()
+    p99_ms = float(1000 * np.quantile(times_s, 0.99))
+    speed = StreamSpeed(n_frames / sum(times_s), Timing.of(1000 * second for second in times_s), p99_ms)
+    return NetworkSpeed("fp32", speed, held / 2**20)
+
+
+def _eager_times(ends: PixelEnds, model: ModelFile, frames: list[Luma], n_frames: int) -> list[float]:
     qp = [torch.tensor([QP], device="cuda")] if model.manifest.takes_qp else []
-    n_window = model.manifest.window_frames
-    times = []
-    with torchvisions_operation(), torch.inference_mode():
-        for number in range(n_frames + 3):
-            window = np.stack([frames[(number + k) % len(frames)] for k in range(n_window)])
-            start = time.perf_counter()
-            _enhance(ends, window, qp)
-            times.append(time.perf_counter() - start)
-    kept = np.array(times[3:])
-    speed = StreamSpeed(
-        len(kept) / kept.sum(), Timing.of((1000 * kept).tolist()), float(1000 * np.quantile(kept, 0.99))
-    )
-    return NetworkSpeed(EAGER, speed, (before - _free_bytes()) / 2**20)
+    times_s = []
+    for number in range(n_frames + WARM_UPS):
+        window = np.stack([frames[(number + k) % len(frames)] for k in range(model.manifest.window_frames)])
+        start = time.perf_counter()
+        enhanced, _mean = ends(torch.from_numpy(window)[None].cuda(), *qp)
+        enhanced[0, 0].cpu().numpy()
+        times_s.append(time.perf_counter() - start)
+    return times_s[WARM_UPS:]
 
 
-def _enhance(ends: PixelEnds, window: Luma, qp: list[Tensor]) -> Luma:
-    enhanced, _mean = ends(torch.from_numpy(window)[None].cuda(), *qp)
-    luma: Luma = enhanced[0, 0].cpu().numpy()
-    return luma
+@contextmanager
+def tf32(is_allowed: bool) -> Iterator[None]:
+    """Let convolutions and products of float32 matrices round to TF32, or not, while inside."""
+    convolution, product = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolution.allow_tf32, product.allow_tf32
+    convolution.allow_tf32 = product.allow_tf32 = is_allowed
+    try:
+        yield
+    finally:
+        convolution.allow_tf32, product.allow_tf32 = before
 
 
 @contextmanager
@@ -97,8 +121,3 @@ def torchvisions_operation() -> Iterator[None]:
         yield
     finally:
         deform_block.packed_deform_conv2d = ours
-
-
-def _free_bytes() -> int:
-    torch.cuda.synchronize()
-    return int(torch.cuda.mem_get_info()[0])
