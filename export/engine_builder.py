@@ -19,6 +19,7 @@ from plugins.deform_conv.callback_errors import take_error
 from plugins.deform_conv.onnx_nodes import with_custom_nodes
 from plugins.tensorrt_log import TensorRtLog, tensorrt_log
 from plugins.tensorrt_modules import can_override_importers, compute_capabilities
+from runtime.tensorrt_engine import load_plugins
 
 log = logging.getLogger(__name__)
 _POOLS = {"workspace": "WORKSPACE", "tacticSharedMem": "TACTIC_SHARED_MEMORY"}
@@ -58,10 +59,10 @@ def build_engine(
     kept.take_errors()
     take_error()
     if source.n_deform_conv:
-        _register_plugin(trt, targets if library == "tensorrt-rtx" else None)
+        _register_plugin(trt, targets)
     what = f"{library} {trt.__version__} could not build {source.path}"
     builder = trt.Builder(kept.logger)
-    plugins = _load_plugins(builder, config)
+    load_plugins(builder.get_plugin_registry(), config.all_plugins)
     network = builder.create_network(_network_flags(trt))
     parser = _parse(trt, kept, network, source.model, what)
     layers = tuple(network_layers(network))
@@ -69,7 +70,7 @@ def build_engine(
     cache = _set_timing_cache(settings, timing_cache)
     monitor = settings.progress_monitor = create_monitor(trt)
     content = builder.build_serialized_network(network, settings)
-    del parser, plugins  # the network reads weights that the parser holds
+    del parser  # the network reads weights that the parser holds
     if monitor.was_stopped:
         raise KeyboardInterrupt
     _raise_callback_error(what)
@@ -100,22 +101,10 @@ def refuse_impossible(library: str, config: BuildConfig) -> None:
         )
 
 
-def _register_plugin(trt: ModuleType, targets: Targets | None) -> None:
+def _register_plugin(trt: ModuleType, targets: Targets) -> None:
     from plugins.deform_conv.tensorrt_plugin import register  # compiles with Triton, which other networks do without
 
-    register(trt, targets.compute_capabilities if targets else ())
-
-
-def _load_plugins(builder: Any, config: BuildConfig) -> list[Any]:
-    """Load the user's own libraries of plugins; the handles keep them."""
-    registry = builder.get_plugin_registry()
-    handles = []
-    for path in config.all_plugins:
-        handle = registry.load_library(str(path)) if path.is_file() else None
-        if handle is None:
-            raise UsageError(f"{path} is no library of TensorRT plugins that loads here; give its full name.")
-        handles.append(handle)
-    return handles
+    register(trt, targets.compute_capabilities)
 
 
 def _network_flags(trt: ModuleType) -> int:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from cvqe.engine_manifest import Shape
-from cvqe.errors import BackendError
 from export.timing_statistics import InferenceTimes
 from runtime.cuda.driver import Cuda
+from runtime.tensorrt_engine import LoadedEngine
 
 N_SLOTS = 2
 _PARTS = ("start_h2d", "end_h2d", "start_compute", "end_compute", "start_d2h", "end_d2h")
@@ -45,9 +45,14 @@ class Slot:
     """Memory of one inference and the events around its parts."""
 
     def __init__(
-        self, cuda: Cuda, context: Any, tensors: tuple[_Tensor, ...], streams: _Streams, events: Mapping[str, int]
+        self,
+        cuda: Cuda,
+        loaded: LoadedEngine,
+        tensors: tuple[_Tensor, ...],
+        streams: _Streams,
+        events: Mapping[str, int],
     ) -> None:
-        self._cuda, self._context, self._tensors = cuda, context, tensors
+        self._cuda, self._loaded, self._tensors = cuda, loaded, tensors
         self._streams, self._events = streams, events
         self._graph: int | None = None
         self.is_running = False
@@ -56,12 +61,13 @@ class Slot:
         """Enqueue the network alone, on this slot's memory.
 
         Raises:
-            BackendError: TensorRT refuses.
+            BackendError: TensorRT or our plugin refuses.
         """
+        loaded = self._loaded
         for tensor in self._tensors:
-            self._context.set_tensor_address(tensor.name, tensor.device)
-        if not self._context.execute_async_v3(self._streams.compute):
-            raise BackendError("the engine does not run; see what it says:  --verbose")
+            is_taken = loaded.context.set_tensor_address(tensor.name, tensor.device)
+            loaded.need(is_taken, f"refuses the address of {tensor.name}")
+        loaded.need(loaded.context.execute_async_v3(self._streams.compute), "does not run")
 
     def capture(self) -> int:
         """Record the network as a CUDA graph, launched from now on; run it once before. Returns it, for freeing."""
@@ -106,7 +112,7 @@ class EngineRunner:
     """An engine ready to be timed."""
 
     cuda: Cuda
-    context: Any
+    loaded: LoadedEngine
     slots: tuple[Slot, ...]
     streams: _Streams
     origin: int  # event
@@ -123,12 +129,12 @@ class EngineRunner:
 
 @contextmanager
 def open_runner(
-    trt: ModuleType, cuda: Cuda, engine: Any, shapes: Mapping[str, Shape], use_cuda_graph: bool = False
+    trt: ModuleType, cuda: Cuda, loaded: LoadedEngine, shapes: Mapping[str, Shape], use_cuda_graph: bool = False
 ) -> Iterator[EngineRunner]:
     """Give an engine memory, streams and made-up inputs, at these shapes, and take them back at the end.
 
     Args:
-        engine: deserialized by `trt`.
+        loaded: by `trt`; it stays the caller's to close.
         shapes: of every input.
         use_cuda_graph: launch one graph an inference.
 
@@ -136,13 +142,13 @@ def open_runner(
         BackendError: the memory is not there, or the engine does not run at these shapes.
     """
     with ExitStack() as kept:
-        context = _context_of(engine, shapes)
+        _set_shapes(loaded, shapes)
         streams = _Streams(*(_kept(kept, cuda.create_stream(), cuda.destroy_stream) for _ in range(3)))
         origin = _kept(kept, cuda.create_event(True), cuda.destroy_event)
-        slots = tuple(_open_slot(kept, trt, cuda, engine, context, streams) for _ in range(N_SLOTS))
+        slots = tuple(_open_slot(kept, trt, cuda, loaded, streams) for _ in range(N_SLOTS))
         # whatever happens, nothing is freed that the GPU still works on
         kept.callback(cuda.synchronize)
-        runner = EngineRunner(cuda, context, slots, streams, origin)
+        runner = EngineRunner(cuda, loaded, slots, streams, origin)
         for slot in slots:  # TensorRT loads and chooses kernels at the first run of each shape
             slot.execute()
             cuda.synchronize_stream(streams.compute)
@@ -151,33 +157,28 @@ def open_runner(
         yield runner
 
 
-def _context_of(engine: Any, shapes: Mapping[str, Shape]) -> Any:
-    context = engine.create_execution_context()
-    if context is None:
-        raise BackendError("the GPU has too little memory free for this engine; close what else uses it.")
+def _set_shapes(loaded: LoadedEngine, shapes: Mapping[str, Shape]) -> None:
     for name, shape in shapes.items():
-        if not context.set_input_shape(name, shape):
-            raise BackendError(f"the engine does not take {name} as {shape}; see its manifest.")
-    return context
+        loaded.need(loaded.context.set_input_shape(name, shape), f"does not take {name} as {shape}")
 
 
-def _open_slot(kept: ExitStack, trt: ModuleType, cuda: Cuda, engine: Any, context: Any, streams: _Streams) -> Slot:
-    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
-    tensors = tuple(_open_tensor(kept, trt, cuda, engine, context, name, streams.h2d) for name in names)
+def _open_slot(kept: ExitStack, trt: ModuleType, cuda: Cuda, loaded: LoadedEngine, streams: _Streams) -> Slot:
+    names = [loaded.engine.get_tensor_name(index) for index in range(loaded.engine.num_io_tensors)]
+    tensors = tuple(_open_tensor(kept, trt, cuda, loaded, name, streams.h2d) for name in names)
     events = {part: _kept(kept, cuda.create_event(True), cuda.destroy_event) for part in _PARTS}
-    return Slot(cuda, context, tensors, streams, events)
+    return Slot(cuda, loaded, tensors, streams, events)
 
 
 def _open_tensor(
-    kept: ExitStack, trt: ModuleType, cuda: Cuda, engine: Any, context: Any, name: str, stream: int
+    kept: ExitStack, trt: ModuleType, cuda: Cuda, loaded: LoadedEngine, name: str, stream: int
 ) -> _Tensor:
-    shape = tuple(int(size) for size in context.get_tensor_shape(name))
-    dtype = np.dtype(trt.nptype(engine.get_tensor_dtype(name)))
+    shape = tuple(int(size) for size in loaded.context.get_tensor_shape(name))
+    dtype = np.dtype(trt.nptype(loaded.engine.get_tensor_dtype(name)))
     size_bytes = math.prod(shape) * dtype.itemsize
     device = _kept(kept, cuda.allocate(size_bytes), cuda.free)
     host = cuda.allocate_pinned(size_bytes)
     kept.callback(cuda.free_pinned, host)
-    is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+    is_input = loaded.engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
     host.view(0, shape, dtype)[...] = _made_up(shape, dtype)
     cuda.copy_to_device(device, host.address, size_bytes, stream)
     cuda.synchronize_stream(stream)

@@ -2,23 +2,24 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from cvqe.engine_manifest import Shape
-from cvqe.errors import BackendError
 from cvqe.manifest import WINDOW
 from export.engine_options import TimingOptions
 from export.engine_profile import timed_shapes
 from export.engine_runner import EngineRunner, open_runner
 from export.layer_report import engine_layers
 from export.timing_statistics import InferenceTimes, LayerTime, TimingReport, report_of
-from plugins.deform_conv.callback_errors import take_error
-from plugins.tensorrt_log import tensorrt_log
 from plugins.tensorrt_modules import load_tensorrt, tensorrt_version
 from runtime.cuda.driver import Cuda
 from runtime.engine_file import EngineFile
+from runtime.tensorrt_engine import LoadedEngine
 
 log = logging.getLogger(__name__)
 N_PROFILED = 20
@@ -41,6 +42,7 @@ def time_engine(
     options: TimingOptions,
     wants_profile: bool = False,
     wants_layers: bool = False,
+    plugins: Sequence[Path] = (),
 ) -> Timed:
     """Run an engine on the GPU with made-up frames and time it.
 
@@ -48,45 +50,24 @@ def time_engine(
         shapes: of the inputs that are not to be timed at the shape the engine is fast for.
         wants_profile: time each layer too, in runs of their own.
         wants_layers: ask the engine for its layers.
+        plugins: libraries of the user's own that the engine needs.
 
     Raises:
         BackendError: it is for another library, version or GPU, or does not run.
-        UsageError: it does not take these shapes.
+        UsageError: it does not take these shapes, or a library of plugins does not load.
     """
     chosen = timed_shapes(file.manifest.profile, shapes)
     trt = load_tensorrt(file.manifest.library)
     height, width = chosen[WINDOW][2:4]
     file.check(file.manifest.library, tensorrt_version(trt), cuda.device.compute_capability, height, width)
-    engine = load_engine(trt, file)
-    layers = engine_layers(trt, engine) if wants_layers else None
-    with open_runner(trt, cuda, engine, chosen, options.use_cuda_graph) as runner:
-        log.info("warming up %g ms, timing at least %g s", options.warm_up_ms, options.duration_s)
-        time_inferences(runner, 0, options.warm_up_ms / 1000)
-        times, wall_s = time_inferences(runner, options.iterations, options.duration_s)
-        profile = _profile(trt, runner) if wants_profile else ()
+    with closing(LoadedEngine(trt, file, plugins)) as loaded:
+        layers = engine_layers(trt, loaded.engine) if wants_layers else None
+        with open_runner(trt, cuda, loaded, chosen, options.use_cuda_graph) as runner:
+            log.info("warming up %g ms, timing at least %g s", options.warm_up_ms, options.duration_s)
+            time_inferences(runner, 0, options.warm_up_ms / 1000)
+            times, wall_s = time_inferences(runner, options.iterations, options.duration_s)
+            profile = _profile(trt, runner) if wants_profile else ()
     return Timed(tuple(times), report_of(times, wall_s), profile, layers)
-
-
-def load_engine(trt: ModuleType, file: EngineFile) -> Any:
-    """Deserialize an engine.
-
-    Raises:
-        BackendError: TensorRT refuses it; its own words are told.
-    """
-    if file.manifest.plugin_sha256:
-        from plugins.deform_conv.tensorrt_plugin import register
-
-        register(trt)
-    kept = tensorrt_log(trt)
-    kept.take_errors()
-    runtime = trt.Runtime(kept.logger)
-    if file.manifest.build.get("versionCompatible"):
-        runtime.engine_host_code_allowed = True  # its checksum says that it is the one we built
-    engine = runtime.deserialize_cuda_engine(file.content)
-    said = [str(take_error() or ""), *kept.take_errors()]
-    if engine is None:
-        raise BackendError(f"{file.path} does not load: {'; '.join(filter(None, said)) or 'TensorRT says nothing'}")
-    return engine
 
 
 def time_inferences(runner: EngineRunner, iterations: int, duration_s: float) -> tuple[list[InferenceTimes], float]:
@@ -113,7 +94,7 @@ def time_inferences(runner: EngineRunner, iterations: int, duration_s: float) ->
 def _profile(trt: ModuleType, runner: EngineRunner) -> tuple[LayerTime, ...]:
     """Time every layer of a few inferences, one after the other: a profiler makes all of them slower."""
     profiler = _create_profiler(trt)
-    runner.context.profiler = profiler
+    runner.loaded.context.profiler = profiler
     for _ in range(N_PROFILED):
         runner.run_alone()
     return tuple(LayerTime(name, tuple(times)) for name, times in profiler.times.items())
