@@ -1,117 +1,151 @@
 """Everything there is to measure on an NVIDIA GPU, in one run and one table.
 
-$ python export/to_onnx.py --checkpoint training/checkpoints/tgafnet_qp37.safetensors --precision fp16 \
-      --output out/tgafnet_fp16.onnx
+$ python benchmarks/gpu_all.py
 $ python benchmarks/gpu_all.py --model out/tgafnet_fp16.onnx
 
 Four deformable convolutions: against the reference, then beside torchvision's and the time their traffic needs at
-least. Then the network at 1280x720 through every GPU backend that opens, transfers included, beside torch eager in
-float32 with torchvision's operation. What can't run says why and leaves no row. Rows are added to the CSV.
+least. Then the network at 1280x720 through every GPU backend, transfers included, beside torch eager in float32 with
+torchvision's operation. Without --model that is TGAFNet, exported to out/ first. What can't run says why and leaves no
+row. Rows are added to the CSV.
+
+Most of the time goes into compiling: eight kernels, then an engine for each TensorRT library, which a later run finds
+in engines/.
+exit codes: 0 done, 1 something failed that should have run (a missing package is no failure), 2 usage
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if not __package__:  # run by path: import from the repo root, never from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks import report
+from benchmarks.gpu_result import Line, NotRun, Obstacle, attempted, goal, one
 from cvqe.errors import CvqeError
 from runtime.gpu_presence import gpu_obstacle
 from runtime.model_file import ModelFile, load_model_file
 
+if TYPE_CHECKING:
+    from benchmarks.gpu_networks import NetworkSpeed  # which needs torch
+
 PACKAGES = ("torch", "torchvision", "triton", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx", "cuda-bindings")
-GOALS = {"of floor": 1.3, "of torchvision": 3.0, "frames/s": 120.0, "of eager": 15.0}
 
 
 @dataclass(frozen=True)
 class GpuConfig:
     """What to measure."""
 
-    model: Path = report.ROOT / "out" / "tgafnet_fp16.onnx"
+    model: Path | None = None
     size: str = "1280x720"
     frames: int = 300
     output: Path = report.ROOT / "benchmarks" / "results" / "gpu.csv"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table, and the row it leaves."""
-
-    case: str
-    provider: str
-    metric: str
-    unit: str
-    timing: report.Timing
-    note: str = ""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.case:24} {self.provider:34} {self.metric:14} {self.timing.median:10.3f} {self.unit:8} {self.note}"
-        )
 
 
 def parse_args(argv: list[str] | None = None) -> GpuConfig:
     """Read the command line; unset options keep GpuConfig's defaults."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = GpuConfig
-    parser.add_argument("--model", type=Path, default=default.model, help="fp16 .onnx of a network [%(default)s]")
+    parser.add_argument(
+        "--model", type=Path, default=default.model, help="fp16 .onnx of a network [TGAFNet, exported now]"
+    )
     parser.add_argument("--size", default=default.size, help="WIDTHxHEIGHT [%(default)s]")
     parser.add_argument("--frames", type=int, default=default.frames, help="of a stream [%(default)s]")
     parser.add_argument("--output", type=Path, default=default.output, help="CSV that rows are added to [%(default)s]")
     return GpuConfig(**vars(parser.parse_args(argv)))
 
 
-def kernel_lines(height: int, width: int, name: str) -> Iterator[Line]:
+def kernel_lines(height: int, width: int) -> Iterator[Line | NotRun]:
     """Measure the four convolutions."""
-    from benchmarks.gpu_kernels import SHAPES, measure_kernel
-    from benchmarks.gpu_machine import bandwidth
-
-    bytes_per_s = bandwidth(name)
-    for channels, kernel in SHAPES:
-        speed = measure_kernel(channels, kernel, height, width, bytes_per_s)
-        yield Line(speed.name, "floor", "time", "ms", one(speed.floor_ms), f"{bytes_per_s / 1e12:.2f} TB/s")
-        for provider, timing in speed.times.items():
-            yield Line(speed.name, provider, "time", "ms", timing)
-        yield Line(speed.name, "ours", "error", "", one(speed.largest_error), "against the reference, float64")
-        yield Line(speed.name, "ours", "of floor", "times", one(speed.of_floor), goal(speed.of_floor, "of floor", True))
-        ratio = speed.of_torchvision
-        yield Line(speed.name, "ours", "of torchvision", "times", one(ratio), goal(ratio, "of torchvision"))
+    kernels = attempted(lambda: import_module("benchmarks.gpu_kernels"))
+    if isinstance(kernels, Obstacle):
+        yield kernels.line("deformable convolutions", "ours, torchvision")
+        return
+    for channels, kernel in kernels.SHAPES:
+        yield from case_lines(kernels.case_name(channels, kernel), kernels.problem_of(channels, kernel), height, width)
 
 
-def network_lines(model: ModelFile, height: int, width: int, n_frames: int) -> Iterator[Line]:
-    """Measure the network through every backend, the papers' way first."""
-    from benchmarks.gpu_networks import measure_backends, measure_eager
+def case_lines(case: str, problem: Any, height: int, width: int) -> Iterator[Line | NotRun]:
+    """Check one convolution, then time it; where it is wrong, torchvision's alone is timed."""
+    from benchmarks import gpu_kernels, gpu_machine
 
-    case = f"{model.manifest.network} {width}x{height}"
-    eager = measure_eager(model, height, width, max(5, n_frames // 20))
-    assert eager.speed
-    eager_rate = eager.speed.frames_per_s
-    for found in [eager, *measure_backends(model, height, width, n_frames)]:
-        if found.speed is None:
-            print(f"{case:24} {found.provider:34} not run: {found.problem}", flush=True)
+    times: dict[str, float] = {}
+    bandwidth = attempted(gpu_machine.bandwidth)
+    if isinstance(bandwidth, Obstacle):
+        yield bandwidth.line(case, "floor")
+    else:
+        times["floor"] = gpu_kernels.floor_ms(problem, height, width, bandwidth.bytes_per_s)
+        yield Line(case, "floor", "time", "ms", one(times["floor"]), str(bandwidth))
+    error = attempted(partial(gpu_kernels.checked_error, problem))
+    if isinstance(error, Obstacle):
+        yield error.line(case, "ours")
+    else:
+        yield Line(case, "ours", "error", "", one(error), "at most, to the reference in float64")
+    ours = {} if isinstance(error, Obstacle) else gpu_kernels.OURS
+    for provider, timed in {**ours, **gpu_kernels.THEIRS}.items():
+        timing = attempted(partial(from_empty_memory, timed, problem, height, width))
+        if isinstance(timing, Obstacle):
+            yield timing.line(case, provider)
+        else:
+            times[provider] = timing.median
+            yield Line(case, provider, "time", "ms", timing)
+    yield from ratio_lines(case, times)
+
+
+def from_empty_memory(timed: Callable[..., report.Timing], *arguments: Any) -> report.Timing:
+    """Time one provider behind another, whose memory is given back before."""
+    from benchmarks.gpu_machine import give_back
+
+    give_back()
+    return timed(*arguments)
+
+
+def ratio_lines(case: str, times: Mapping[str, float]) -> Iterator[Line]:
+    """Compare our time with the others that there are."""
+    if {"ours", "floor"} <= times.keys():
+        ratio = times["ours"] / times["floor"]
+        yield Line(case, "ours", "of floor", "times", one(ratio), goal(ratio, "of floor", True))
+    if {"ours", "torchvision"} <= times.keys():
+        ratio = times["torchvision"] / times["ours"]
+        yield Line(case, "ours", "of torchvision", "times", one(ratio), goal(ratio, "of torchvision"))
+
+
+def network_lines(model: ModelFile | None, height: int, width: int, n_frames: int) -> Iterator[Line | NotRun]:
+    """Measure the network, TGAFNet where none is given, through every backend, the papers' way first."""
+    from benchmarks import gpu_files, gpu_networks
+
+    file = attempted(lambda: model or gpu_files.tgafnet_file())
+    if isinstance(file, Obstacle):
+        yield file.line(f"tgafnet {width}x{height}", "every backend")
+        return
+    case, eager_rate = f"{file.manifest.network} {width}x{height}", None
+    for name, work in gpu_networks.works(file, height, width, n_frames).items():
+        found = attempted(work)
+        if isinstance(found, Obstacle):
+            yield found.line(case, name)
             continue
-        rate, of_eager = found.speed.frames_per_s, found.speed.frames_per_s / eager_rate
-        yield Line(case, found.provider, "frames/s", "1/s", one(rate), goal(rate, "frames/s"))
-        yield Line(case, found.provider, "latency", "ms", found.speed.latency_ms)
-        yield Line(case, found.provider, "latency p99", "ms", one(found.speed.p99_ms))
-        yield Line(case, found.provider, "memory", "MiB", one(found.memory_mb))
-        yield Line(case, found.provider, "of eager", "times", one(of_eager), goal(of_eager, "of eager"))
+        if name == gpu_networks.EAGER_FP32:
+            eager_rate = found.speed.frames_per_s
+        yield from speed_lines(case, found, eager_rate)
 
 
-def one(value: float) -> report.Timing:
-    """Return a single number as a timing."""
-    return report.Timing(value, value, value)
-
-
-def goal(value: float, name: str, is_upper: bool = False) -> str:
-    """Say how a value stands to its goal."""
-    wanted = GOALS[name]
-    is_reached = value <= wanted if is_upper else value >= wanted
-    return f"goal {'at most' if is_upper else 'at least'} {wanted:g}: {'reached' if is_reached else 'missed'}"
+def speed_lines(case: str, found: "NetworkSpeed", eager_rate: float | None) -> Iterator[Line]:
+    """Tell what one provider reached; `eager_rate` is that of torch in true float32, None where it did not run."""
+    provider, speed = found.provider, found.speed
+    yield Line(case, provider, "frames/s", "1/s", one(speed.frames_per_s), goal(speed.frames_per_s, "frames/s"))
+    yield Line(case, provider, "latency", "ms", speed.latency_ms)
+    yield Line(case, provider, "latency p99", "ms", one(speed.p99_ms))
+    yield Line(case, provider, "memory", "MiB", one(found.memory_mb))
+    if eager_rate is not None:
+        ratio = speed.frames_per_s / eager_rate
+        yield Line(case, provider, "of eager", "times", one(ratio), goal(ratio, "of eager"))
 
 
 def installed() -> list[str]:
@@ -122,36 +156,42 @@ def installed() -> list[str]:
     return [name for name in PACKAGES if name in here]
 
 
-def run(config: GpuConfig) -> None:
-    """Print the table line by line and add its rows to the CSV, also those before a failure.
+def run(config: GpuConfig) -> int:
+    """Print the table line by line, add its rows to the CSV, and return how much failed that should have run.
 
     Raises:
-        CvqeError: no GPU, no model, or a kernel that is wrong.
+        CvqeError: no GPU, no torch, or the model named is none.
     """
-    obstacle = gpu_obstacle()
+    obstacle = gpu_obstacle() or (None if find_spec("torch") else "torch is not installed")
     if obstacle:
         raise CvqeError(f"{obstacle}, so there is nothing to measure.")
-    model = load_model_file(config.model)
+    model = load_model_file(config.model) if config.model else None
     from benchmarks.gpu_machine import gpu_name
 
     name, packages = gpu_name(), installed()
     width, height = map(int, config.size.split("x"))
     print(f"{name}; {report.versions(packages)}; commit {report.git_sha()}")
-    for lines in (kernel_lines(height, width, name), network_lines(model, height, width, config.frames)):
-        for line in lines:
-            print(line, flush=True)
+    n_failures = 0
+    for line in chain(kernel_lines(height, width), network_lines(model, height, width, config.frames)):
+        print(line, flush=True)
+        if isinstance(line, NotRun):
+            n_failures += line.is_failure
+        else:
             row = report.row(line.case, line.provider, line.metric, line.unit, line.timing, packages)
             report.append_rows(config.output, [replace(row, machine=name)])
+    return n_failures
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure; our own errors become one message."""
     try:
-        run(parse_args(argv))
+        n_failures = run(parse_args(argv))
     except CvqeError as error:
         print(f"gpu_all: {error}", file=sys.stderr)
         return int(error.exit_code)
-    return 0
+    if n_failures:
+        print(f"gpu_all: {n_failures} of the measurements failed; the lines above say why.", file=sys.stderr)
+    return int(n_failures > 0)
 
 
 if __name__ == "__main__":

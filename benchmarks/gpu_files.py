@@ -63,5 +63,5 @@ def build_engine(model: ModelFile, height: int, width: int, library: str) -> Non
 
 def reason_in(said: str) -> str:
     """Return the message that a script of ours ends with behind its progress; of a traceback, its last line."""
-    progress, mark, message = said.rpartition("build_engine: ")
-    return message.strip() if mark else progress.strip().rpartition("\n")[2]
+    _, mark, message = said.rpartition("build_engine: ")
+    return message.strip() if mark else said.strip().rpartition("\n")[2]

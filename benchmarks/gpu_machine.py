@@ -45,11 +45,16 @@ def bandwidth() -> Bandwidth:
     return Bandwidth(known, "of the data sheet") if known else Bandwidth(copy_bandwidth(), "measured by copying")
 
 
-def free_bytes() -> int:
-    """Return how much of the device's memory nobody holds, once what nothing needs any more is given back."""
+def give_back() -> None:
+    """Return the memory that torch keeps for later, and that of what nothing refers to any more."""
     gc.collect()
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
+
+
+def free_bytes() -> int:
+    """Return how much of the device's memory no process holds."""
+    torch.cuda.synchronize()
     return int(torch.cuda.mem_get_info()[0])
 
 

@@ -1,16 +1,17 @@
 """A network on a GPU through any backend, beside torch eager in float32 with torchvision's operation."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.gpu_files import build_engine
-from benchmarks.gpu_machine import free_bytes
+from benchmarks.gpu_machine import free_bytes, give_back
 from benchmarks.gpu_result import NotPossible
 from benchmarks.report import Timing
 from benchmarks.stream_speed import Luma, StreamSpeed, made_up_frames, measure_stream
@@ -23,8 +24,8 @@ from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import ModelFile
 
 GPU_BACKENDS = tuple(name for name, backend in BACKENDS.items() if backend.needs_gpu)
-# the papers' way in float32, and what torch makes of float32 where nobody asks: convolutions of 10 bits of mantissa
-EAGER = {"torch eager fp32, torchvision": False, "torch eager tf32, torchvision": True}
+# left alone, torch convolves float32 in TF32, with 10 bits of mantissa; the papers' way is measured in both
+EAGER_FP32, EAGER_TF32 = "torch eager fp32, torchvision", "torch eager tf32, torchvision"
 QP = 37.0
 N_DISTINCT = 12  # frames that are really different; a stream repeats them
 WARM_UPS = 3
@@ -34,9 +35,19 @@ WARM_UPS = 3
 class NetworkSpeed:
     """What one provider reached; memory_mb is what it held of the device's at the stream's end, MiB."""
 
-    precision: str
+    provider: str
     speed: StreamSpeed
     memory_mb: float
+
+
+def works(model: ModelFile, height: int, width: int, n_frames: int) -> dict[str, Callable[[], NetworkSpeed]]:
+    """Return what measures each provider, by name; torch eager gets fewer frames."""
+    n_eager = max(5, n_frames // 20)
+    found: dict[str, Callable[[], NetworkSpeed]] = {
+        EAGER_FP32: partial(measure_eager, model, height, width, n_eager, allow_tf32=False),
+        EAGER_TF32: partial(measure_eager, model, height, width, n_eager, allow_tf32=True),
+    }
+    return found | {name: partial(measure_backend, model, name, height, width, n_frames) for name in GPU_BACKENDS}
 
 
 def measure_backend(model: ModelFile, backend: str, height: int, width: int, n_frames: int) -> NetworkSpeed:
@@ -48,19 +59,18 @@ def measure_backend(model: ModelFile, backend: str, height: int, width: int, n_f
     """
     if installed_version(backend) is None:
         raise NotPossible(f"{backend} is not installed ({BACKENDS[backend].install})")
-    before = free_bytes()
+    give_back()
     if backend in LIBRARIES:
         build_engine(model, height, width, backend)
+    before = free_bytes()
     engine = open_engine(EngineRequest(model, height, width), backend).engine
     held: list[int] = []
     try:
         frames, radius = made_up_frames(N_DISTINCT, height, width), model.manifest.radius
-        speed = measure_stream(
-            engine, radius, frames, n_frames, QP, at_end=lambda: held.append(before - free_bytes())
-        )
+        speed = measure_stream(engine, radius, frames, n_frames, QP, at_end=lambda: held.append(before - free_bytes()))
     finally:
         engine.close()  # type: ignore[attr-defined]
-    return NetworkSpeed(engine.precision, speed, held[0] / 2**20)
+    return NetworkSpeed(f"{backend} {engine.precision}", speed, held[0] / 2**20)
 
 
 def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allow_tf32: bool) -> NetworkSpeed:
@@ -69,6 +79,7 @@ def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allo
     Raises:
         ModuleNotFoundError: torchvision is not installed.
     """
+    give_back()
     before = free_bytes()
     with torchvisions_operation(), tf32(allow_tf32), torch.inference_mode():
         ends = PixelEnds(network_from_checkpoint(load_checkpoint(model.path))).eval().cuda()
@@ -76,7 +87,7 @@ def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allo
         held = before - free_bytes()
     p99_ms = float(1000 * np.quantile(times_s, 0.99))
     speed = StreamSpeed(n_frames / sum(times_s), Timing.of(1000 * second for second in times_s), p99_ms)
-    return NetworkSpeed("fp32", speed, held / 2**20)
+    return NetworkSpeed(EAGER_TF32 if allow_tf32 else EAGER_FP32, speed, held / 2**20)
 
 
 def _eager_times(ends: PixelEnds, model: ModelFile, frames: list[Luma], n_frames: int) -> list[float]:

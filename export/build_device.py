@@ -11,7 +11,8 @@ from cvqe.errors import BackendError, UsageError
 from runtime.cuda.driver import Device, open_cuda
 
 PROC_DRIVER = Path("/proc/driver/nvidia/version")
-# TensorRT-RTX's engines without a named GPU run on 8.0 and up; our kernels come in one version for each of these
+# engines of TensorRT-RTX without a named GPU, and of TensorRT for ampere+, run on 8.0 and up; our kernels come in one
+# version for each of these
 PORTABLE = (80, 86, 89, 90, 120)
 
 
@@ -61,21 +62,24 @@ def driver_version(path: Path = PROC_DRIVER) -> str | None:
     return found[1] if found else None
 
 
-def choose_targets(library: str, asked: Sequence[int], device: Device | None, named: Iterable[int]) -> Targets:
+def choose_targets(
+    library: str, asked: Sequence[int], device: Device | None, named: Iterable[int], compatibility: str | None = None
+) -> Targets:
     """Decide which GPUs an engine is for.
 
     Args:
-        library: tensorrt builds for the GPU that is here; tensorrt-rtx for those named, whatever is here.
+        library: tensorrt builds on the GPU that is here; tensorrt-rtx for those named, whatever is here.
         asked: by --computeCapabilities; empty: the one here, or where there is none all from 8.0 on.
         device: the GPU here.
         named: those TensorRT-RTX can be told; empty for tensorrt.
+        compatibility: what --hardwareCompatibilityLevel says; ampere+ means more GPUs than the one here.
 
     Raises:
         UsageError: GPUs are named that the library can't be told.
         BackendError: tensorrt, and no GPU.
     """
     if library == "tensorrt":
-        return _targets_of_tensorrt(asked, device)
+        return _targets_of_tensorrt(asked, device, compatibility)
     unknown = [capability_text(each) for each in asked if each not in named]
     if unknown:
         offered = ",".join(map(capability_text, sorted(named)))
@@ -88,7 +92,7 @@ def choose_targets(library: str, asked: Sequence[int], device: Device | None, na
     return Targets(tuple(asked), False) if asked else Targets(PORTABLE, True)
 
 
-def _targets_of_tensorrt(asked: Sequence[int], device: Device | None) -> Targets:
+def _targets_of_tensorrt(asked: Sequence[int], device: Device | None, compatibility: str | None) -> Targets:
     if device is None:
         raise BackendError(
             "tensorrt builds on the very GPU an engine is for, and there is none here; build there, or ahead of time "
@@ -99,4 +103,6 @@ def _targets_of_tensorrt(asked: Sequence[int], device: Device | None) -> Targets
             f"tensorrt builds for the GPU it runs on ({device.name}, {capability_text(device.compute_capability)}); "
             "leave --computeCapabilities away, or name others with --library=tensorrt-rtx."
         )
+    if compatibility == "ampere+":
+        return Targets(tuple(sorted({*PORTABLE, device.compute_capability})), True)
     return Targets((device.compute_capability,), False)

@@ -46,8 +46,7 @@ def parse_args(argv: list[str] | None = None) -> EngineOptions:
     """
     arguments = sys.argv[1:] if argv is None else argv
     parser = create_parser()
-    onnx = next((each.partition("=")[2] for each in arguments if each.startswith("--onnx=")), "FILE.onnx")
-    refuse_removed(arguments, onnx)
+    refuse_removed(arguments)
     values, unknown = parser.parse_known_args(arguments)
     refuse_unknown(unknown, (flag for action in parser._actions for flag in action.option_strings))
     return options_from_flags(vars(values))
@@ -114,6 +113,7 @@ def _add_build(group: argparse._ArgumentGroup) -> None:
         choices=("none", "ampere+", "sameComputeCapability"),
         help="tensorrt only [none]",
     )
+    add("--noTF32", dest="no_tf32", action="store_true", help="float32 layers keep all bits of their inputs")
     add("--versionCompatible", dest="version_compatible", action="store_true", help="tensorrt only")
     add("--maxAuxStreams", dest="max_aux_streams", type=int, help="[the library's]")
     add(

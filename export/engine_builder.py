@@ -155,6 +155,8 @@ def _configured(
         setattr(settings, name, value)
     if config.version_compatible:
         settings.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if config.no_tf32:
+        settings.clear_flag(trt.BuilderFlag.TF32)
     if config.plugins_to_serialize:
         settings.plugins_to_serialize = [str(path) for path in config.plugins_to_serialize]
     if library == "tensorrt-rtx" and not targets.is_portable:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from export.engine_options import EngineOptions
 from export.engine_timing import Timed, time_engine
 from export.layer_report import layer_table
 from export.timing_statistics import profile_rows, times_to_json
-from runtime.cuda.driver import open_cuda
+from runtime.cuda.driver import Cuda, open_cuda
 from runtime.engine_file import EngineFile, load_engine_file
 from runtime.engine_fit import runs_on
 
@@ -43,9 +44,7 @@ def _build(options: EngineOptions, onnx: Path) -> Iterator[str]:
     if why_not is None:
         yield from _time(options, made.engine)
         return
-    log.info("not timed: %s", why_not)
-    if options.report.wants_profile or options.timing.export_times:
-        raise BackendError(f"times were asked for, but nothing was timed: {why_not}")
+    _tell_untimed(options, why_not)
     if options.report.wants_layers:
         yield from _network_layers(options, made)
 
@@ -54,13 +53,45 @@ def _load(options: EngineOptions, path: Path) -> Iterator[str]:
     engine = load_engine_file(path)
     yield f"{path}: window {engine.manifest.window}, sha256 {engine.manifest.engine_sha256[:12]} verified"
     if options.skip_inference:
-        log.info("not timed: --skipInference")
+        _tell_untimed(options, "--skipInference")
+        if options.report.wants_layers:
+            raise UsageError("an engine's layers are told where it is loaded onto a GPU; leave --skipInference away.")
         return
+    _check_plugins(options, engine)
     yield from _time(options, engine)
 
 
+def _tell_untimed(options: EngineOptions, why_not: str) -> None:
+    log.info("not timed: %s", why_not)
+    if options.report.wants_profile or options.timing.export_times:
+        raise BackendError(f"times were asked for, but nothing was timed: {why_not}")
+
+
+def _check_plugins(options: EngineOptions, engine: EngineFile) -> None:
+    """Refuse an engine that needs plugins of the user's own which were not named; a manifest alone loads none."""
+    told = engine.manifest.build
+    needed, inside = (str(told.get(flag) or "") for flag in ("dynamicPlugins", "setPluginsToSerialize"))
+    missing = set(needed.split(",")) - set(inside.split(",")) - {""}
+    if missing and not options.build.plugins:
+        raise UsageError(
+            f"{engine.path} was built with plugins of your own; name their libraries again:  "
+            f"{shlex.quote('--dynamicPlugins=' + ','.join(sorted(missing)))}"
+        )
+
+
+def _open_cuda(engine: EngineFile) -> Cuda:
+    try:
+        return open_cuda()
+    except BackendError as error:
+        path = shlex.quote(str(engine.path))
+        raise BackendError(
+            f"{error}\nTime the engine where a GPU is:  python export/build_engine.py --loadEngine={path}\n"
+            f"or check it only:  python export/build_engine.py --loadEngine={path} --skipInference"
+        ) from error
+
+
 def _time(options: EngineOptions, engine: EngineFile) -> Iterator[str]:
-    cuda = open_cuda()
+    cuda = _open_cuda(engine)
     try:
         timed = time_engine(
             engine,
@@ -69,6 +100,7 @@ def _time(options: EngineOptions, engine: EngineFile) -> Iterator[str]:
             options.timing,
             options.report.wants_profile,
             options.report.wants_layers,
+            [each for each in options.build.plugins if each not in options.build.plugins_to_serialize],
         )
     finally:
         cuda.close()

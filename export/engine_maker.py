@@ -119,7 +119,8 @@ def _request_of(onnx: Path, options: EngineOptions) -> _Request:
     library = choose_library(options.library, device.device is not None, is_installed)
     refuse_impossible(library, options.build)
     trt = load_tensorrt(library)
-    targets = choose_targets(library, options.compute_capabilities, device.device, compute_capabilities(trt))
+    named, compatibility = compute_capabilities(trt), options.build.hardware_compatibility_level
+    targets = choose_targets(library, options.compute_capabilities, device.device, named, compatibility)
     return _Request(library, trt, device, load_engine_source(onnx, options), targets, options)
 
 

@@ -30,6 +30,7 @@ class BuildConfig:
     hardware_compatibility_level: str | None = None
     max_aux_streams: int | None = None
     version_compatible: bool = False
+    no_tf32: bool = False
     plugins: tuple[Path, ...] = ()
     plugins_to_serialize: tuple[Path, ...] = ()
     fused_masks: bool = True
@@ -51,6 +52,7 @@ class BuildConfig:
             "hardwareCompatibilityLevel": self.hardware_compatibility_level,
             "maxAuxStreams": self.max_aux_streams,
             "versionCompatible": self.version_compatible,
+            "noTF32": self.no_tf32,
             "dynamicPlugins": ",".join(map(str, self.plugins)) or None,
             "setPluginsToSerialize": ",".join(map(str, self.plugins_to_serialize)) or None,
             "noFusedMasks": not self.fused_masks,

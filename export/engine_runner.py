@@ -169,9 +169,7 @@ def _open_slot(kept: ExitStack, trt: ModuleType, cuda: Cuda, loaded: LoadedEngin
     return Slot(cuda, loaded, tensors, streams, events)
 
 
-def _open_tensor(
-    kept: ExitStack, trt: ModuleType, cuda: Cuda, loaded: LoadedEngine, name: str, stream: int
-) -> _Tensor:
+def _open_tensor(kept: ExitStack, trt: ModuleType, cuda: Cuda, loaded: LoadedEngine, name: str, stream: int) -> _Tensor:
     shape = tuple(int(size) for size in loaded.context.get_tensor_shape(name))
     dtype = np.dtype(trt.nptype(loaded.engine.get_tensor_dtype(name)))
     size_bytes = math.prod(shape) * dtype.itemsize

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,12 +74,22 @@ REMOVED = {
 ALWAYS_ON = ("stronglyTyped", "enablePluginOverride")
 
 
-def refuse_removed(arguments: Sequence[str], onnx: str = "FILE.onnx") -> None:
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """Return what `--flag=value` or `--flag value` gives, None where it gives nothing."""
+    for place, argument in enumerate(arguments):
+        name, equals, joined = argument.partition("=")
+        if name == flag:
+            return joined if equals else next(iter(arguments[place + 1 :]), None)
+    return None
+
+
+def refuse_removed(arguments: Sequence[str]) -> None:
     """Answer flags of other trtexec versions with what to do now.
 
     Raises:
         UsageError: one is among the arguments.
     """
+    onnx = shlex.quote(value_of("--onnx", arguments) or "FILE.onnx")
     for argument in arguments:
         name = argument.partition("=")[0]
         if name.startswith("--") and name[2:] in REMOVED:

@@ -5,7 +5,6 @@ from pathlib import Path
 from cvqe.engine_manifest import EngineManifest, Shape, capability_text
 from cvqe.manifest import Manifest
 
-_AMPERE = 80
 PLAIN_PRECISIONS = ("fp32", "fp16", "bf16")
 
 
@@ -60,8 +59,6 @@ def runs_on(manifest: EngineManifest, compute_capability: int) -> bool:
     """Say whether a GPU of this compute capability is among those an engine is for."""
     if compute_capability in manifest.compute_capabilities:
         return True
-    if manifest.build.get("hardwareCompatibilityLevel") == "ampere+":
-        return compute_capability >= _AMPERE
     return manifest.is_portable and compute_capability >= min(manifest.compute_capabilities)
 
 

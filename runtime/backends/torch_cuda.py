@@ -47,7 +47,7 @@ class TorchNetwork:
         """Warm up and record a graph; all graphs share one pool of memory. See `DeviceNetwork`."""
         tensors = {spec.name: tensor_at(addresses[spec.name], spec) for spec in (*self.inputs, *self.outputs)}
         own_stream = torch.cuda.ExternalStream(stream, device=self._device)
-        # fp32 is float32: torch would let cuDNN round to TF32's 10 bits of mantissa. One size: the fastest way is sought
+        # fp32 is float32: torch would let cuDNN round to TF32's 10 bits of mantissa
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
         with torch.cuda.device(self._device), torch.cuda.stream(own_stream), torch.inference_mode(), exact:
             for _ in range(WARM_UPS):

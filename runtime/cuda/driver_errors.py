@@ -1,8 +1,10 @@
-"""What the CUDA driver's error codes mean for the user: one sentence, and what to do."""
+"""What the CUDA driver's error codes mean for the user: one sentence, and what to do about the GPU.
+
+What to do without one is for the program that asked to say: not each has a backend to choose.
+"""
 
 from cvqe.errors import BackendError
 
-INSTEAD = "or run on the CPU:  --backend openvino"
 SUCCESS, OUT_OF_MEMORY = "CUDA_SUCCESS", "CUDA_ERROR_OUT_OF_MEMORY"
 # after one of these every later call of the process fails too: only a new process can use the GPU again
 STICKY = {
@@ -43,25 +45,29 @@ def failure(code: str, function: str) -> BackendError:
     if code in STICKY:
         return BackendError(
             f"{STICKY[code]} ({code} in {function}), and this process can't use the GPU any more; "
-            f"run again, and where it comes back, on the CPU:  --backend openvino"
+            "run again, and where it comes back, without the GPU"
         )
     if code.startswith("CUDA_ERROR_STREAM_CAPTURE"):
-        return BackendError(f"the network does what a CUDA graph can't hold ({code} in {function}); {INSTEAD}")
-    return BackendError(f"the CUDA driver answers {function} with {code}; run again, {INSTEAD}")
+        return BackendError(
+            f"the network does what a CUDA graph can't hold ({code} in {function}); run it without the GPU"
+        )
+    return BackendError(
+        f"the CUDA driver answers {function} with {code}; run again, and where it comes back, without the GPU"
+    )
 
 
 def unknown_code(function: str, error: ValueError) -> BackendError:
     """Return the error for a driver that answers with a code newer than the installed bindings."""
     return BackendError(
         f"the CUDA driver answers {function} with a code that cuda-bindings does not know ({error}); "
-        f"update them:  pip install -U cuda-python     {INSTEAD}"
+        f"update them:  pip install -U cuda-python"
     )
 
 
 def start_failure(code: str, function: str) -> BackendError:
     """Return the error for a driver that does not come up."""
     if code in START:
-        return BackendError(f"{START[code]} ({code}), {INSTEAD}")
+        return BackendError(f"{START[code]} ({code})")
     return failure(code, function)
 
 
@@ -70,7 +76,7 @@ def out_of_memory(kind: str, size_bytes: int, free_bytes: int | None) -> Backend
     left = "" if free_bytes is None else f", and {free_bytes / 2**20:.0f} MiB are free"
     return BackendError(
         f"{size_bytes / 2**20:.1f} MiB of {kind} memory were asked for{left}; close what else uses it, "
-        f"take a smaller frame size or network, {INSTEAD}"
+        "or take a smaller frame size or network"
     )
 
 
@@ -78,7 +84,7 @@ def no_bindings(error: ImportError) -> BackendError:
     """Return the error for a Python without cuda-bindings."""
     return BackendError(
         f"the Python package cuda-bindings does not load ({error}), so the GPU can't be used.\n"
-        f"Install it:  pip install cuda-python     {INSTEAD}"
+        "Install it:  pip install cuda-python"
     )
 
 
@@ -86,7 +92,7 @@ def no_driver(function: str, error: RuntimeError) -> BackendError:
     """Return the error for a machine without the driver's library, or with one that lacks a function."""
     return BackendError(
         f"NVIDIA's driver library (libcuda) does not offer {function} ({str(error).splitlines()[0]}); install or "
-        f"update the NVIDIA driver, in a container start it with --gpus all, {INSTEAD}"
+        "update the NVIDIA driver; in a container, start it with --gpus all"
     )
 
 
@@ -94,5 +100,5 @@ def old_driver(has: str, needed: str, bindings: str) -> BackendError:
     """Return the error for a driver older than the CUDA version that the installed packages were made for."""
     return BackendError(
         f"the NVIDIA driver knows CUDA up to {has}, and cuda-bindings {bindings} needs {needed}; "
-        f"update the driver, or take packages made for CUDA {has.partition('.')[0]}, {INSTEAD}"
+        f"update the driver, or take packages made for CUDA {has.partition('.')[0]}"
     )

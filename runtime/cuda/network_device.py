@@ -36,6 +36,9 @@ def engine_on_device(request: EngineRequest, load: Callable[[Cuda], DeviceNetwor
     engine = CudaEngine(cuda, network, request)
     try:
         engine.prepare()
+    except BackendError as error:
+        engine.close()
+        raise BackendError(f"{error}\n{INSTEAD}") from error
     except BaseException:
         engine.close()
         raise

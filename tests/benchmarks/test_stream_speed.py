@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from benchmarks.stream_speed import made_up_frames, measure_stream
 from cvqe.errors import ModelError
 from runtime.engine import EngineRequest, Enhanced, open_engine
 from runtime.model_file import find_model
+from runtime.streaming import HostStreaming
 
 
 def test_every_frame_behind_the_warm_up_is_counted():
@@ -18,6 +21,34 @@ def test_every_frame_behind_the_warm_up_is_counted():
 def test_frames_move_and_are_not_alike():
     first, second = made_up_frames(2, 24, 32)
     assert first.dtype == np.uint8 and (first != second).mean() > 0.5
+
+
+class Watched(HostStreaming):
+    """An engine whose slots say when they are closed."""
+
+    def __init__(self, engine, events):
+        super().__init__(engine, (8, 8))
+        self._events = events
+
+    def open_slots(self, layout):
+        slots = super().open_slots(layout)
+        slots.close = lambda: self._events.append("closed")
+        return slots
+
+
+@pytest.mark.parametrize("is_finite, events", [(True, ["at the end", "closed"]), (False, ["closed"])])
+def test_slots_are_open_at_the_end_and_closed_whatever_happens(is_finite, events):
+    class Copying:
+        backend, precision, device = "copying", "fp32", "CPU"
+
+        def enhance(self, frames, qp=None):
+            return Enhanced(frames[1], is_finite)
+
+    seen = []
+    engine, frames = Watched(Copying(), seen), made_up_frames(2, 8, 8)
+    with nullcontext() if is_finite else pytest.raises(ModelError):
+        measure_stream(engine, 1, frames, n_frames=4, qp=None, warm_up=1, at_end=lambda: seen.append("at the end"))
+    assert seen == events
 
 
 def test_a_network_that_breaks_down_is_not_timed():

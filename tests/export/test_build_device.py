@@ -37,6 +37,16 @@ def test_tensorrt_builds_for_the_gpu_that_is_here():
         choose_targets("tensorrt", (89,), H200, ())
 
 
+@pytest.mark.parametrize(
+    "device, capabilities", [(H200, PORTABLE), (Device(0, "B200", 100, 1, (13, 0)), (*PORTABLE, 100))]
+)
+def test_hardware_compatibility_means_kernels_for_every_generation_and_this_one(device, capabilities):
+    expected = Targets(tuple(sorted(capabilities)), True)
+    assert choose_targets("tensorrt", (), device, (), "ampere+") == expected
+    this_one = Targets((device.compute_capability,), False)
+    assert choose_targets("tensorrt", (), device, (), "sameComputeCapability") == this_one
+
+
 def test_tensorrt_without_a_gpu_is_one_sentence():
     with pytest.raises(BackendError, match="there is none here") as error:
         choose_targets("tensorrt", (), None, ())

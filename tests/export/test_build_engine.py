@@ -15,11 +15,12 @@ import pytest
 from cvqe.engine_manifest import manifest_path
 from cvqe.errors import BackendError
 from export.build_engine import main, parse_args
-from export.engine_timing import load_engine
 from plugins.tensorrt_modules import load_tensorrt
 from runtime.cuda.driver import open_cuda
 from runtime.engine_file import load_engine_file
-from tests.engines import save_small_network
+from runtime.gpu_presence import gpu_obstacle
+from runtime.tensorrt_engine import LoadedEngine
+from tests.engines import save_engine, save_small_network
 from tests.networks import export_network
 
 pytest.importorskip("tensorrt_rtx", reason="engines are built by TensorRT-RTX:  pip install tensorrt-rtx-cu13")
@@ -329,6 +330,38 @@ def test_loading_without_a_gpu_verifies_the_checksum_first(plain, tmp_path, buil
     assert parse_args(shlex.split(command)[2:]).save_engine == path
 
 
+@pytest.mark.skipif(gpu_obstacle() is None, reason="a GPU is here")
+def test_an_engine_that_no_gpu_can_time_is_told_what_this_script_can_do(tmp_path, capsys):
+    path = tmp_path / "m.engine"
+    save_engine(path)
+    assert main([f"--loadEngine={path}"]) == 1
+    err = capsys.readouterr().err
+    assert "--backend" not in err
+    command = err.partition("check it only:  ")[2].strip()
+    assert main(shlex.split(command)[2:]) == 0
+
+
+@pytest.mark.parametrize("flag", ["--exportTimes=t.json", "--exportProfile=p.json", "--dumpProfile"])
+def test_times_of_an_engine_that_is_only_verified_are_an_error(tmp_path, capsys, monkeypatch, flag):
+    monkeypatch.chdir(tmp_path)
+    save_engine(tmp_path / "m.engine")
+    assert main(["--loadEngine=m.engine", "--skipInference", flag]) == 1
+    assert "nothing was timed: --skipInference" in capsys.readouterr().err
+
+
+def test_layers_of_an_engine_that_is_only_verified_are_an_error(tmp_path, capsys):
+    save_engine(tmp_path / "m.engine")
+    assert main([f"--loadEngine={tmp_path / 'm.engine'}", "--skipInference", "--dumpLayerInfo"]) == 2
+    assert "leave --skipInference away" in capsys.readouterr().err
+
+
+def test_plugins_of_ones_own_are_to_be_named_again(tmp_path, capsys):
+    path = tmp_path / "m.engine"
+    save_engine(path, build={"dynamicPlugins": "mine.so,inside.so", "setPluginsToSerialize": "inside.so"})
+    assert main([f"--loadEngine={path}"]) == 2
+    assert capsys.readouterr().err.endswith("--dynamicPlugins=mine.so\n")
+
+
 def test_the_command_of_a_damaged_engine_builds_it_again(plain, tmp_path, build, capsys):
     build(f"--onnx={plain}", STATIC, "--memPoolSize=workspace:64")
     path = tmp_path / "m.engine"
@@ -374,5 +407,6 @@ def test_an_engine_is_timed_after_it_was_built(gpu, deformable, tmp_path, capsys
 def test_an_engine_that_was_built_loads(gpu, plain, tmp_path):
     path = tmp_path / "m.engine"
     assert main([f"--onnx={plain}", STATIC, "--library=tensorrt-rtx", f"--saveEngine={path}", "--skipInference"]) == 0
-    engine = load_engine(load_tensorrt("tensorrt-rtx"), load_engine_file(path))
-    assert engine.num_io_tensors == 3
+    loaded = LoadedEngine(load_tensorrt("tensorrt-rtx"), load_engine_file(path))
+    assert loaded.engine.num_io_tensors == 3
+    loaded.close()

@@ -1,22 +1,24 @@
 """Engines under the clock: the order of copies, kernels and events, with a driver that only notes what it is asked."""
 
 import itertools
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cvqe.engine_manifest import ShapeRange
-from cvqe.errors import BackendError, UsageError
+from cvqe.errors import BackendError, ModelError, UsageError
 from export import engine_timing
 from export.engine_options import TimingOptions
 from export.engine_runner import open_runner
 from export.engine_timing import time_engine, time_inferences
+from plugins.deform_conv.callback_errors import keep_error
 from runtime.cuda.driver import Device
 from runtime.cuda.pinned_memory import PinnedMemory
 from runtime.engine_file import load_engine_file
+from runtime.tensorrt_engine import LoadedEngine
 from tests.engines import save_engine
+from tests.simulated_tensorrt import simulated_tensorrt
 
 SHAPE = (1, 7, 8, 8)
 
@@ -110,7 +112,7 @@ class NotingCuda:
 class NotingContext:
     def __init__(self, cuda):
         self.cuda, self.shapes, self.addresses, self.runs = cuda, {}, {}, True
-        self.profiler = None
+        self.profiler, self.refused = None, None
 
     def set_input_shape(self, name, shape):
         self.shapes[name] = shape
@@ -122,6 +124,7 @@ class NotingContext:
     def set_tensor_address(self, name, address):
         assert address in self.cuda.alive
         self.addresses[name] = address
+        return address != self.refused
 
     def execute_async_v3(self, stream):
         assert set(self.addresses) == {"window", "enhanced_mean"}
@@ -152,22 +155,30 @@ class NotingEngine:
         return "in" if name == "window" else "out"
 
 
-class NotingProfiler:
-    pass
-
-
-TRT = types.SimpleNamespace(
-    nptype=lambda dtype: dtype, TensorIOMode=types.SimpleNamespace(INPUT="in"), IProfiler=NotingProfiler
-)
-
-
 @pytest.fixture
 def cuda():
     return NotingCuda()
 
 
-def test_everything_taken_is_given_back_after_the_gpu_is_done(cuda):
-    with open_runner(TRT, cuda, NotingEngine(cuda), {"window": SHAPE}, use_cuda_graph=True) as runner:
+@pytest.fixture
+def trt(cuda):
+    return simulated_tensorrt(NotingEngine(cuda))
+
+
+@pytest.fixture
+def file(tmp_path):
+    profile = {"window": ShapeRange((1, 7, 4, 4), SHAPE, (1, 7, 16, 16))}
+    save_engine(tmp_path / "m.engine", profile=profile, plugin_sha256=None)
+    return load_engine_file(tmp_path / "m.engine")
+
+
+@pytest.fixture
+def loaded(trt, file):
+    return LoadedEngine(trt, file)
+
+
+def test_everything_taken_is_given_back_after_the_gpu_is_done(trt, cuda, loaded):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}, use_cuda_graph=True) as runner:
         time_inferences(runner, 5, 0)
         assert cuda.alive and cuda.memory and len(cuda.graphs) == 2
     assert (cuda.alive, cuda.memory, cuda.graphs) == (set(), {}, {})
@@ -175,8 +186,8 @@ def test_everything_taken_is_given_back_after_the_gpu_is_done(cuda):
 
 
 @pytest.mark.parametrize("use_cuda_graph", [False, True])
-def test_every_inference_is_timed_once_and_in_order(cuda, use_cuda_graph):
-    with open_runner(TRT, cuda, NotingEngine(cuda), {"window": SHAPE}, use_cuda_graph) as runner:
+def test_every_inference_is_timed_once_and_in_order(trt, cuda, loaded, use_cuda_graph):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}, use_cuda_graph) as runner:
         times, wall_s = time_inferences(runner, 7, 0)
     assert len(times) == 7
     assert wall_s > 0
@@ -185,8 +196,8 @@ def test_every_inference_is_timed_once_and_in_order(cuda, use_cuda_graph):
     assert {(each.h2d_ms, each.compute_ms, each.d2h_ms) for each in times} == {(1.0, 3.0, 1.0)}
 
 
-def test_the_parts_of_an_inference_wait_for_each_other(cuda):
-    with open_runner(TRT, cuda, NotingEngine(cuda), {"window": SHAPE}) as runner:
+def test_the_parts_of_an_inference_wait_for_each_other(trt, cuda, loaded):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}) as runner:
         cuda.calls.clear()
         time_inferences(runner, 1, 0)
         streams = runner.streams
@@ -198,38 +209,41 @@ def test_the_parts_of_an_inference_wait_for_each_other(cuda):
         assert ("d2h", 4, streams.d2h) in cuda.calls
 
 
-def test_one_inference_is_enqueued_while_another_runs(cuda):
-    with open_runner(TRT, cuda, NotingEngine(cuda), {"window": SHAPE}) as runner:
+def test_one_inference_is_enqueued_while_another_runs(trt, cuda, loaded):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}) as runner:
         cuda.calls.clear()
         time_inferences(runner, 4, 0)
     kinds = [call[0] for call in cuda.calls if call[0] in ("execute", "synchronize")][:4]
     assert kinds == ["execute", "execute", "synchronize", "execute"]
 
 
-def test_a_context_that_refuses_is_told(cuda):
-    engine = NotingEngine(cuda)
-    with pytest.raises(BackendError, match="does not take window"), open_runner(TRT, cuda, engine, {"window": (9,)}):
+def test_a_context_that_refuses_is_told(trt, cuda, loaded):
+    with pytest.raises(BackendError, match="does not take window"), open_runner(trt, cuda, loaded, {"window": (9,)}):
         pass
-    engine.context.runs = False
-    with pytest.raises(BackendError, match="does not run"), open_runner(TRT, cuda, engine, {"window": SHAPE}):
+    loaded.context.runs = False
+    with pytest.raises(BackendError, match="does not run"), open_runner(trt, cuda, loaded, {"window": SHAPE}):
         pass
     assert cuda.alive == set()
-    engine.create_execution_context = lambda: None
-    with pytest.raises(BackendError, match="too little memory"), open_runner(TRT, cuda, engine, {"window": SHAPE}):
-        pass
+
+
+def test_a_plugin_that_fails_while_it_is_timed_is_told_in_its_own_words(trt, cuda, loaded):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}) as runner:
+        keep_error(ModelError("no kernel for 12.0"), "dcn")
+        with pytest.raises(BackendError, match=r"node dcn: no kernel for 12\.0"):
+            time_inferences(runner, 1, 0)
+
+
+def test_an_address_that_is_refused_is_told(trt, cuda, loaded):
+    with open_runner(trt, cuda, loaded, {"window": SHAPE}) as runner:
+        loaded.context.refused = loaded.context.addresses["window"]
+        with pytest.raises(BackendError, match="refuses the address of window"):
+            runner.slots[-1].execute()
 
 
 @pytest.fixture
-def file(tmp_path):
-    save_engine(tmp_path / "m.engine", profile={"window": ShapeRange((1, 7, 4, 4), SHAPE, (1, 7, 16, 16))})
-    return load_engine_file(tmp_path / "m.engine")
-
-
-@pytest.fixture
-def noting_library(monkeypatch, cuda):
-    monkeypatch.setattr(engine_timing, "load_tensorrt", lambda library: TRT)
+def noting_library(monkeypatch, trt):
+    monkeypatch.setattr(engine_timing, "load_tensorrt", lambda library: trt)
     monkeypatch.setattr(engine_timing, "tensorrt_version", lambda trt: "1.7.1.116")
-    monkeypatch.setattr(engine_timing, "load_engine", lambda trt, file: NotingEngine(cuda))
     monkeypatch.setattr(engine_timing, "engine_layers", lambda trt, engine: {"Layers": ["conv"]})
 
 

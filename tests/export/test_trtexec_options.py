@@ -29,6 +29,7 @@ PROMISED = [
     "--l2LimitForTiling=1024",
     "--hardwareCompatibilityLevel=ampere+",
     "--versionCompatible",
+    "--noTF32",
     "--maxAuxStreams=2",
     "--dynamicPlugins=a.so",
     "--setPluginsToSerialize=a.so",
@@ -88,9 +89,10 @@ def test_a_removed_flag_is_answered_with_what_to_do(flag, value):
         assert advised in [*taken, f"--{flag}", "--checkpoint", "--precision"]
 
 
-def test_the_advice_for_fp16_can_be_pasted():
+@pytest.mark.parametrize("spelled", [["--onnx=weights/live.onnx"], ["--onnx", "weights/live.onnx"]])
+def test_the_advice_for_fp16_can_be_pasted(spelled):
     with pytest.raises(UsageError) as error:
-        parse_args(["--onnx=weights/live.onnx", "--fp16"])
+        parse_args([*spelled, "--fp16"])
     advice = str(error.value).partition("python export/to_onnx.py ")[2]
     config = parse_export(advice.split())
     assert (config.checkpoint, config.precision) == (Path("weights/live.onnx"), "fp16")

@@ -13,9 +13,7 @@ from tests.engines import engine_manifest
         ({}, 90, False),
         ({"compute_capabilities": (80, 86, 89, 90, 120), "is_portable": True}, 121, True),
         ({"compute_capabilities": (80, 86, 89, 90, 120), "is_portable": True}, 75, False),
-        ({"library": "tensorrt", "build": {"hardwareCompatibilityLevel": "ampere+"}}, 120, True),
-        ({"library": "tensorrt", "build": {"hardwareCompatibilityLevel": "ampere+"}}, 75, False),
-        ({"library": "tensorrt", "build": {"hardwareCompatibilityLevel": "none"}}, 86, False),
+        ({"library": "tensorrt", "compute_capabilities": (89,)}, 86, False),
     ],
 )
 def test_engines_run_on_the_gpus_they_are_for(changes, capability, runs):

@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
@@ -28,12 +27,10 @@ problem = Problem(2, 2, (1, 1), offset_group=2, dtype="fp32")
 print(hashlib.sha256(compile_kernel(problem, 89).to_bytes()).hexdigest(), "torch" in sys.modules)
 """
 
-compiled = cache(compile_kernel)
-
 
 def check_resources(problem: Problem, capability: int) -> dict[str, Resources]:
     """Compile; the passes over the taps keep to registers, and tensor cores are used where Triton can."""
-    used = resources(compiled(problem, capability))
+    used = resources(compile_kernel(problem, capability))
     has_dots = problem.c_out > 8 and problem.dtype == "fp16" and capability >= 80
     for name, entry in used.items():
         assert entry.stack_bytes <= entry.spill_bytes <= MAX_SPILL_BYTES[name]
@@ -62,17 +59,18 @@ def test_so_do_the_standards_nodes_and_those_in_float(name, capability):
 @pytest.mark.slow
 def test_instructions_are_those_that_were_counted_on():
     """What an address, a bound or a conversion more would cost: at 60 a sample they, not the memory, set the speed."""
-    inter = compiled(NETWORK_CASES["tgafnet 64 channels 1x1"], 90)
+    inter = compile_kernel(NETWORK_CASES["tgafnet 64 channels 1x1"], 90)
     assert resources(inter)["aligned"].instructions <= 1550  # 16 samples a pass, about 1040 of it
 
 
 def test_a_kernel_survives_being_carried_as_bytes():
-    kernel = compiled(FIRST, 80)
+    kernel = compile_kernel(FIRST, 80)
     data = kernel.to_bytes()
+    assert compile_kernel(replace(FIRST), 80) is kernel  # compiled once a process
     assert compiled_kernel_from_bytes(data) == kernel
     assert kernel.ptx in data
     assert (kernel.target, kernel.aligned.name, kernel.general.name) == ("sm_80", "aligned", "general")
-    assert compiled(WARP, 120).target == "sm_120a"
+    assert compile_kernel(WARP, 120).target == "sm_120a"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ def test_a_kernel_survives_being_carried_as_bytes():
 )
 def test_damaged_bytes_are_refused(spoil, message):
     with pytest.raises(ModelError, match=message):
-        compiled_kernel_from_bytes(spoil(compiled(FIRST, 80).to_bytes()))
+        compiled_kernel_from_bytes(spoil(compile_kernel(FIRST, 80).to_bytes()))
 
 
 def test_the_same_sources_give_the_same_bytes_whatever_the_environment(tmp_path):
@@ -111,7 +109,7 @@ def test_the_same_sources_give_the_same_bytes_whatever_the_environment(tmp_path)
 
 
 def test_nothing_of_this_machine_is_in_the_text():
-    text = compiled(FIRST, 80).ptx.decode()
+    text = compile_kernel(FIRST, 80).ptx.decode()
     assert "/" not in text.replace("//", "")
     assert ".loc" not in text
 

@@ -42,7 +42,7 @@ def library(request, cuda):
 
 def feeds_of(node, rng):
     feeds = {}
-    for name, shape in node.feed_shapes(SIZE).items():
+    for name, shape in node.feed_shapes(SIZE if node.size == FREE else node.size).items():
         feeds[name] = rng.normal(scale=3.0 if name == "offset" else 1.0, size=shape).astype(NUMPY[node.element])
     if node.mask == "values":
         feeds["mask"] = rng.random(feeds["mask"].shape).astype(NUMPY[node.element])

@@ -181,7 +181,7 @@ def test_a_refusal_is_one_sentence_with_what_to_do(function, method, code, sente
     cuda, _ = cuda_with(**{function: code})
     with pytest.raises(BackendError, match=sentence) as caught:
         getattr(cuda, method)(*CALLS[method])
-    assert "--backend openvino" in str(caught.value)
+    assert "--backend" not in str(caught.value)  # build_engine.py, which shows these sentences too, has no such flag
 
 
 def test_after_a_kernel_broke_down_giving_back_is_no_second_error():
@@ -258,9 +258,7 @@ def test_an_old_driver_is_told_from_none(installed, monkeypatch):
 
 @pytest.mark.skipif(has_driver(), reason="there is a driver here")
 def test_a_machine_without_a_driver_is_one_sentence():
-    with pytest.raises(
-        BackendError, match=r"libcuda.* does not offer cuDriverGetVersion .*NVIDIA driver.*--backend openvino"
-    ):
+    with pytest.raises(BackendError, match=r"libcuda.* does not offer cuDriverGetVersion .*NVIDIA driver.*--gpus all$"):
         open_cuda()
 
 

@@ -57,7 +57,7 @@ def test_a_library_that_fails_at_its_first_run_is_told_when_the_engine_is_opened
         def prepared(self, addresses, stream):
             raise LibraryError("out of memory")
 
-    with pytest.raises(BackendError, match=r"^fake can't prepare this network: out of memory$"):
+    with pytest.raises(BackendError, match=r"^fake can't prepare this network: out of memory\nRun on the CPU"):
         engine_on_device(REQUEST, lambda device: Failing(device, REQUEST), "no matter")
     assert cuda.is_closed and cuda.live() == []
 
