@@ -83,7 +83,7 @@ def long_clips(tmp_path_factory) -> Path:
     """Make clips that take a while, so that a run can be stopped on the way."""
     folder = tmp_path_factory.mktemp("long")
     for name in "abc":
-        make_video(folder / f"{name}.mkv", frames=30, size=SIZE, codec="ffv1")
+        make_video(folder / f"{name}.mkv", frames=100, size=SIZE, codec="ffv1")
     return folder
 
 
