@@ -41,10 +41,17 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "training/compress.py", *map(str, arguments)]
 
 
+def catch_interrupts() -> None:
+    """Let Ctrl-C reach the program also where these tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*arguments: object) -> subprocess.Popen[str]:
     """Begin a run in a process group of its own, as a terminal does."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command(*arguments), cwd=ROOT, text=True, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        command(*arguments), cwd=ROOT, text=True, start_new_session=True, **pipes, preexec_fn=catch_interrupts
+    )
 
 
 def code(source: Path, target: Path, coding: Coding = LDP, **more: object) -> ClipResult:
