@@ -14,6 +14,7 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 from cvqe.errors import ShapeError
+from cvqe.partition import Partition
 from cvqe.pixel_format import bit_depth, peak
 
 Luma = NDArray[np.uint8]
@@ -24,11 +25,13 @@ class Frame:
     """A picture and its place in the video: `number` counts from 0 in the order pictures are shown.
 
     `qp` is the luma quantiser it was coded at, on the scale of H.264 and HEVC; None where the bitstream doesn't tell.
+    `partition` is how its coder divided it, where that was asked for and could be read.
     """
 
     number: int
     picture: av.VideoFrame
     qp: float | None = None
+    partition: Partition | None = None
 
     @property
     def pts(self) -> int:

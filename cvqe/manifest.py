@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from cvqe.errors import ModelError, UsageError
+from cvqe.neighbors import ADJACENT, checked_neighbors, reach
 
 PREFIX = "cvqe."
 BIT_DEPTHS = (8, 16)  # bits a sample is stored in: one byte, or a little-endian pair
@@ -16,6 +17,9 @@ DEFORM_CONVS = ("standard", "custom", "gather")
 # names of an exported graph's inputs and outputs, the same in every file
 WINDOW, PEAK = "window", "peak"  # uint8 [1, 2R+1, H, W] or [1, 2R+1, H, W, 2]; float32 scalar, with byte pairs only
 QP = "qp"  # float32 [1], the quantiser of the target; only where the network takes one
+# float32 [1, 1, H, W], the mean of the target's decoded luma in each of its transform units, in levels of the video's
+# own depth; only where the network takes one
+GUIDE = "guide"
 ENHANCED, MEAN = (
     "enhanced",
     "enhanced_mean",
@@ -30,9 +34,11 @@ class Manifest:
         qp: quantisers it was trained on, of the scale of HEVC and H.264.
         takes_qp: it is told the target's quantiser, in the input QP; files from before there was one don't say.
         deform_conv: one of DEFORM_CONVS; files from before there was a choice hold the standard's node, and don't say.
+        takes_guide: it is given the target's guided map, in the input GUIDE.
+        neighbors: one of cvqe.neighbors.NEIGHBORS: which frames make its window.
 
     Raises:
-        ModelError: it takes a QP and nothing says which ones it was trained on.
+        ModelError: it takes a QP and nothing says which ones it was trained on, or there are no such neighbors.
     """
 
     network: str
@@ -47,8 +53,11 @@ class Manifest:
     version: str
     takes_qp: bool = False
     deform_conv: str = "standard"
+    takes_guide: bool = False
+    neighbors: str = ADJACENT
 
     def __post_init__(self) -> None:
+        checked_neighbors(self.neighbors, self.radius)
         if self.takes_qp and not self.qp:
             raise ModelError(
                 f"{self.network} takes a QP, but nothing says which ones it was trained on; its lowest and highest "
@@ -59,6 +68,11 @@ class Manifest:
     def window_frames(self) -> int:
         """Frames in a window, 2R+1."""
         return 2 * self.radius + 1
+
+    @property
+    def reach(self) -> int:
+        """Frames on either side of a target that must be at hand to choose its window's from."""
+        return reach(self.neighbors, self.radius)
 
     @property
     def middle_qp(self) -> float:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 FACTORIES = {
     "live": "cvqe.models.live:Live",
+    "mganet": "cvqe.models.mganet:MGANet",
     "tgafnet": "cvqe.models.tgafnet:TGAFNet",
 }
 
@@ -24,7 +25,9 @@ def create(name: str, **options: object) -> "nn.Module":
 
     Every network has a `radius`; it takes a window [N, 2*radius + 1, H, W] in [0, 1] and returns the enhanced target
     [N, 1, H, W]: the target plus `residual(window)`, summed in float32. One that `takes_qp` is told the target's
-    quantiser too, float [N] on the scale of HEVC and H.264 (0 to 51): `network(window, qp)`, `residual(window, qp)`.
+    quantiser too, float [N] on the scale of HEVC and H.264 (0 to 51): `network(window, qp)`, `residual(window, qp)`. One
+    that `takes_guide` is given the target's guided map, [N, 1, H, W] in [0, 1]: `network(window, guide)`; MGANet has no
+    residual.
 
     Args:
         name: one of `names()`.
@@ -43,3 +46,8 @@ def create(name: str, **options: object) -> "nn.Module":
 def takes_qp(network: "nn.Module") -> bool:
     """Tell whether a network is called with the quantiser of its target as a second input."""
     return bool(getattr(network, "takes_qp", False))
+
+
+def takes_guide(network: "nn.Module") -> bool:
+    """Tell whether a network is called with the guided map of its target as a second input."""
+    return bool(getattr(network, "takes_guide", False))
