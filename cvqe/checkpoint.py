@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from cvqe.errors import InputError, ModelError
 from cvqe.manifest import manifest_from_properties
 from cvqe.models import create
+from cvqe.neighbors import ADJACENT
 
 StateDict = dict[str, Tensor]
+OFFICIAL = (None, "tgafnet", "mganet")  # whose options can be told by the tensors' names
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,11 @@ class Checkpoint:
     sha256: str
     options: Mapping[str, Any] = field(default_factory=dict)
     qp: tuple[int, ...] = ()
+    neighbors: str = ADJACENT
 
 
 def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
-    """Read a checkpoint: ours (.pt, .safetensors, .onnx), or an official TGAFNet state dict.
+    """Read a checkpoint: ours (.pt, .safetensors, .onnx), or an official state dict of TGAFNet or MGANet.
 
     A network named in the file, or recognised by its tensor names, must be the one asked for.
 
@@ -60,11 +63,24 @@ def recognise(state_dict: Mapping[str, Any], origin: Path) -> tuple[str, dict[st
     if "deform_block_5.offset_mask.weight" in state_dict and "wpnet.offset_mask.weight" in state_dict:
         places = (re.match(r"qenet\.hid_conv\.(\d+)\.gcnet\.conv_mask\.weight", name) for name in state_dict)
         return "tgafnet", {"blocks": len([place for place in places if place])}
+    if "biconvlstm.cell_list.0.conv.weight" in state_dict and "deconv1.0.weight" in state_dict:
+        return "mganet", mganet_options(state_dict)
     first = next(iter(state_dict), "none at all")
     raise ModelError(
         f"{origin} names no network and its tensors (first: {first}) are no known one's; "
         "save it with training/train.py, or name what it is with --model."
     )
+
+
+def mganet_options(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the options of a published MGANet by its tensors."""
+    n_frames = len([name for name in state_dict if re.fullmatch(r"pre_conv\d+\.0\.weight", name)])
+    return {
+        "radius": n_frames // 2,
+        "channels": len(state_dict["biconvlstm.cell_list.0.conv_concat.weight"]),
+        "fusion": "brclstm" if "LSTM_out.0.weight" in state_dict else "brclstm-add",
+        "guided": "conv1_mask.0.weight" in state_dict,
+    }
 
 
 def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
@@ -104,8 +120,9 @@ def _from_mapping(content: Any, path: Path, network: str | None) -> Checkpoint:
     options = content.get("options", {})
     name = content.get("network")
     if name is None:
-        name, options = (network, options) if network not in (None, "tgafnet") else recognise(state_dict, path)
-    return Checkpoint(str(name), state_dict, _sha256(path), options, tuple(content.get("qp", ())))
+        name, options = (network, options) if network not in OFFICIAL else recognise(state_dict, path)
+    qp, neighbors = tuple(content.get("qp", ())), str(content.get("neighbors", ADJACENT))
+    return Checkpoint(str(name), state_dict, _sha256(path), options, qp, neighbors)
 
 
 def _from_safetensors(path: Path, network: str | None) -> Checkpoint:
@@ -132,7 +149,9 @@ def _from_onnx(path: Path, network: str | None) -> Checkpoint:
         for tensor in model.graph.initializer
         if "/" not in tensor.name
     }
-    return Checkpoint(manifest.network, tensors, manifest.checkpoint_sha256, manifest.options, manifest.qp)
+    return Checkpoint(
+        manifest.network, tensors, manifest.checkpoint_sha256, manifest.options, manifest.qp, manifest.neighbors
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 import cvqe.layers.deform_conv  # noqa: F401  defines the op counted here
-from cvqe.models import takes_qp
+from cvqe.models import takes_guide, takes_qp
 
 
 def count_macs(model: nn.Module, height: int, width: int) -> int:
@@ -23,10 +23,14 @@ def count_macs(model: nn.Module, height: int, width: int) -> int:
     tensors = chain(model.named_parameters(), model.named_buffers())
     on_meta = {name: tensor.to("meta") for name, tensor in tensors}
     window = torch.empty(1, 2 * model.radius + 1, height, width, device="meta")
-    inputs = (window, torch.empty(1, device="meta")) if takes_qp(model) else (window,)
+    inputs = [window]
+    if takes_qp(model):
+        inputs.append(torch.empty(1, device="meta"))
+    if takes_guide(model):
+        inputs.append(torch.empty(1, 1, height, width, device="meta"))
     counter = FlopCounterMode(display=False, custom_mapping={torch.ops.cvqe.deform_conv2d: deform_conv_flops})
     with counter, torch.no_grad():
-        functional_call(model, on_meta, inputs)
+        functional_call(model, on_meta, tuple(inputs))
     flops: int = counter.get_total_flops()
     return flops // 2
 

@@ -34,3 +34,8 @@ def reach(neighbors: str, radius: int) -> int:
 def spacing(neighbors: str, number: int) -> int:
     """Return the distance between the frames of the window around target `number`, counted from 0."""
     return 2 if neighbors == LOW_DELAY and number % _PERIOD == _MIDDLE else 1
+
+
+def spacings(neighbors: str) -> tuple[int, ...]:
+    """Return every distance that `spacing` gives, the smallest first."""
+    return tuple(sorted({spacing(neighbors, number) for number in range(_PERIOD)}))

@@ -1,7 +1,8 @@
 """The integer ends of an exported graph: pixels in, pixels out, float32 luma between.
 
     window uint8 -> [unpack, / peak] -> network -> luma float32 -> [* peak, round, clamp, pack] -> enhanced uint8
-                              qp (some) -/              \\-> mean (NaN or infinite when a pixel is)
+    guide (some) --------> [/ peak] -/   /             \\-> mean (NaN or infinite when a pixel is)
+    qp (some) --------------------------/
 
 8 bit: one byte a sample, peak 255. Deeper: little-endian byte pairs and an input `peak` (1023, 4095, ...),
 because TensorRT has no 16-bit integer type.
@@ -13,19 +14,22 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cvqe.manifest import ENHANCED, MEAN, PEAK, QP, WINDOW
+from cvqe.manifest import ENHANCED, GUIDE, MEAN, PEAK, QP, WINDOW
 
 ENDS = "pixels/"  # every node made here is named with it, so that one depth can be exchanged for another
 FLOAT_WINDOW = "window_float"  # the network's own input, float32 [1, 2R+1, H, W] in [0, 1]
+FLOAT_GUIDE = "guide_float"  # where it takes a guide: its second own input, float32 [1, 1, H, W] in [0, 1]
 FLOAT_LUMA = "luma_float"  # the network's own output, float32 [1, 1, H, W], before rounding
 
 
 def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -> onnx.ModelProto:
     """Return a copy of a model whose ends take and give integer luma; an input QP stays what it is.
 
+    A guide is float32 at any depth, in levels of the samples: means of some of them, which need no rounding.
+
     Args:
-        core: a float model (inputs FLOAT_WINDOW and perhaps QP, output FLOAT_LUMA), or one that has ends already: they
-            are replaced.
+        core: a float model (inputs FLOAT_WINDOW, perhaps QP and FLOAT_GUIDE, output FLOAT_LUMA), or one that has ends
+            already: they are replaced.
         bit_depth: 8 for bytes, 16 for little-endian byte pairs with a `peak` input.
         window_frames: 2R+1.
     """
@@ -36,10 +40,12 @@ def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -
     kept_constants = [tensor for tensor in graph.initializer if not tensor.name.startswith(ENDS)]
     kept_inputs = [value for value in core.graph.input if value.name == QP]
     ends = _ByteEnds() if bit_depth == 8 else _BytePairEnds()
+    guide = [_GUIDE_INPUT] * any(value.name in (GUIDE, FLOAT_GUIDE) for value in core.graph.input)
+    unpack = [*ends.unpack(), *(ends.scale_guide() for _ in guide)]
     del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:]
-    graph.node.extend([*ends.unpack(), *kept_nodes, *ends.pack(), _node("ReduceMean", [FLOAT_LUMA], MEAN, keepdims=0)])
+    graph.node.extend([*unpack, *kept_nodes, *ends.pack(), _node("ReduceMean", [FLOAT_LUMA], MEAN, keepdims=0)])
     graph.initializer.extend([*kept_constants, *ends.constants()])
-    graph.input.extend([*ends.inputs(window_frames), *kept_inputs])
+    graph.input.extend([*ends.inputs(window_frames), *kept_inputs, *guide])
     graph.output.extend(
         [
             helper.make_tensor_value_info(ENHANCED, TensorProto.UINT8, [1, 1, "height", "width", *ends.tail]),
@@ -47,6 +53,9 @@ def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -
         ]
     )
     return model
+
+
+_GUIDE_INPUT = helper.make_tensor_value_info(GUIDE, TensorProto.FLOAT, [1, 1, "height", "width"])
 
 
 def _node(op_type: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
@@ -74,6 +83,9 @@ class _ByteEnds:
             _node("Cast", [WINDOW], levels, to=TensorProto.FLOAT),
             _node("Mul", [levels, ENDS + "per_level"], FLOAT_WINDOW),
         ]
+
+    def scale_guide(self) -> onnx.NodeProto:
+        return _node("Mul", [GUIDE, ENDS + "per_level"], FLOAT_GUIDE)
 
     def pack(self) -> list[onnx.NodeProto]:
         return [
@@ -116,6 +128,9 @@ class _BytePairEnds:
             _node("Add", [low, high_part], joined),
             _node("Div", [joined, PEAK], FLOAT_WINDOW),
         ]
+
+    def scale_guide(self) -> onnx.NodeProto:
+        return _node("Div", [GUIDE, PEAK], FLOAT_GUIDE)
 
     def pack(self) -> list[onnx.NodeProto]:
         whole, scaled, high, high_value, low, both = (

@@ -17,10 +17,12 @@ def profile_of(model: onnx.ModelProto, options: ShapeOptions) -> Profile:
     """Return the shapes of every input.
 
     One shape alone (--optShapes or --shapes) makes a static engine; of three, one left out is the one next to it; an
-    input that no option names keeps the shape the file gives it.
+    input that no option names keeps the shape the file gives it. There a size that goes by the same name as one of an
+    input before it is that one's: a guide is as large as the window's frames.
 
     Raises:
-        UsageError: an input is unknown or has no shape, a shape contradicts the file, or min <= opt <= max is broken.
+        UsageError: an input is unknown or has no shape, a shape contradicts the file or another input's, or min <= opt
+            <= max is broken.
     """
     inputs = input_dims(model)
     given = {
@@ -30,7 +32,12 @@ def profile_of(model: onnx.ModelProto, options: ShapeOptions) -> Profile:
     }
     for flag, shapes in {**given, "shapes": options.shapes}.items():
         _check_names(flag, shapes, inputs)
-    return {name: _range_of(name, dims, given) for name, dims in inputs.items()}
+    profile: Profile = {}
+    for name, dims in inputs.items():
+        sizes = _sizes_by_name(profile, inputs)
+        profile[name] = _range_of(name, dims, given) if _is_named(name, given) else _range_by_name(name, dims, sizes)
+        _check_agrees(name, profile[name], dims, sizes)
+    return profile
 
 
 def input_dims(model: onnx.ModelProto) -> dict[str, Dims]:
@@ -83,8 +90,6 @@ def _check_names(flag: str, shapes: Mapping[str, Shape], inputs: Mapping[str, Di
 
 def _range_of(name: str, dims: Dims, given: Mapping[str, Mapping[str, Shape]]) -> ShapeRange:
     low, typical, high = (given[flag].get(name) for flag in ("minShapes", "optShapes", "maxShapes"))
-    if low is None and typical is None and high is None:
-        return ShapeRange(*[_shape_in_file(name, dims)] * 3)
     # mypy can't see that one of three is there
     typical = typical or high or low or ()
     sizes = ShapeRange(low if low is not None else typical, typical, high if high is not None else typical)
@@ -98,14 +103,43 @@ def _range_of(name: str, dims: Dims, given: Mapping[str, Mapping[str, Shape]]) -
     return sizes
 
 
-def _shape_in_file(name: str, dims: Dims) -> Shape:
-    sizes = tuple(dim for dim in dims if isinstance(dim, int))
-    if len(sizes) < len(dims):
+def _range_by_name(name: str, dims: Dims, sizes: Mapping[str, Shape]) -> ShapeRange:
+    """Return the shapes of an input that no option names: sizes of the file, free ones those known by their name."""
+    if any(isinstance(dim, str) and dim not in sizes for dim in dims):
         raise UsageError(
             f"{name} is {'x'.join(map(str, dims))} in the file, so a size is to be chosen. "
             f"Type:  {shapes_flag('optShapes', {name: _example(dims)})}"
         )
-    return sizes
+    ends = [tuple(sizes[dim][end] if isinstance(dim, str) else dim for dim in dims) for end in range(3)]
+    return ShapeRange(*ends)
+
+
+def _sizes_by_name(profile: Profile, inputs: Mapping[str, Dims]) -> dict[str, Shape]:
+    """Return the smallest, the typical and the largest size of every free dimension so far, by its name."""
+    return {
+        dim: (sizes.min[axis], sizes.opt[axis], sizes.max[axis])
+        for name, sizes in profile.items()
+        for axis, dim in enumerate(inputs[name])
+        if isinstance(dim, str)
+    }
+
+
+def _check_agrees(name: str, found: ShapeRange, dims: Dims, sizes: Mapping[str, Shape]) -> None:
+    for axis, dim in enumerate(dims):
+        told = (found.min[axis], found.opt[axis], found.max[axis])
+        if isinstance(dim, str) and told != sizes.get(dim, told):
+            raise UsageError(
+                f"{name} is asked for with a {dim} of {_size_text(told)}, but {WINDOW} with one of "
+                f"{_size_text(sizes[dim])}; the same was expected. Leave {name} away: it follows from {WINDOW}."
+            )
+
+
+def _size_text(size: Shape) -> str:
+    return f"{size[0]}" if size[0] == size[2] else f"{size[0]} to {size[2]}"
+
+
+def _is_named(name: str, given: Mapping[str, Mapping[str, Shape]]) -> bool:
+    return any(name in shapes for shapes in given.values())
 
 
 def _check_fits(flag: str, name: str, shape: Shape, dims: Dims) -> None:

@@ -16,7 +16,7 @@ from cvqe import __version__
 from cvqe.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
 from cvqe.errors import UsageError
 from cvqe.manifest import Manifest
-from cvqe.models import create, takes_qp
+from cvqe.models import create, takes_guide, takes_qp
 from cvqe.pixels import with_pixel_ends
 from export.graph import float_graph
 from export.storage import store_as_float16
@@ -103,6 +103,8 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
         version=__version__,
         takes_qp=takes_qp(network),
         deform_conv=config.deform_conv,
+        takes_guide=takes_guide(network),
+        neighbors=checkpoint.neighbors,
     )
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from cvqe.manifest import QP
-from cvqe.models import takes_qp
-from cvqe.pixels import FLOAT_LUMA, FLOAT_WINDOW
+from cvqe.models import takes_guide, takes_qp
+from cvqe.pixels import FLOAT_GUIDE, FLOAT_LUMA, FLOAT_WINDOW
 from export.folding import fold_constants
 from export.sequences import sequences_to_splits
 from export.translations import translations
@@ -25,24 +25,27 @@ EXAMPLE_SIZE, EXAMPLE_QP = (40, 56), 32.0  # any do: height, width and QP stay f
 def float_graph(network: nn.Module) -> onnx.ModelProto:
     """Export a network as FLOAT_WINDOW [1, 2R+1, H, W] -> FLOAT_LUMA [1, 1, H, W], both float32, H and W free.
 
-    One that takes a QP gets a second input, QP, float32 [1]. The initialisers keep the names of the state dict, a
-    bias of zeros stays a bias.
+    One that takes a QP gets an input QP, float32 [1]; one that takes a guide FLOAT_GUIDE [1, 1, H, W], float32, H and W
+    the same. The initialisers keep the names of the state dict, a bias of zeros stays a bias.
     """
     height = torch.export.Dim("height", min=2, max=MAX_SIDE_PX)
     width = torch.export.Dim("width", min=2, max=MAX_SIDE_PX)
-    window = torch.rand(1, 2 * int(network.radius) + 1, *EXAMPLE_SIZE)
-    inputs, names, shapes = [window], [FLOAT_WINDOW], [{2: height, 3: width}]
+    frame_size = {2: height, 3: width}
+    inputs = [(FLOAT_WINDOW, torch.rand(1, 2 * int(network.radius) + 1, *EXAMPLE_SIZE), frame_size)]
     if takes_qp(network):
-        inputs, names, shapes = [*inputs, torch.tensor([EXAMPLE_QP])], [*names, QP], [*shapes, {}]
+        inputs.append((QP, torch.tensor([EXAMPLE_QP]), {}))
+    if takes_guide(network):
+        inputs.append((FLOAT_GUIDE, torch.rand(1, 1, *EXAMPLE_SIZE), frame_size))
+    names, examples, dynamic_shapes = zip(*inputs, strict=True)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             network.eval(),
-            tuple(inputs),
+            examples,
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
             output_names=[FLOAT_LUMA],
-            dynamic_shapes=tuple(shapes),
+            dynamic_shapes=dynamic_shapes,
             custom_translation_table=translations(),
             optimize=False,  # it drops biases of zeros and renames weights
             verbose=False,

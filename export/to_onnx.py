@@ -4,7 +4,9 @@ $ python export/to_onnx.py
 $ python export/to_onnx.py --checkpoint tgafnet_qp37.pt --model tgafnet --qp 37 --output tgafnet_qp37.onnx
 
 Without arguments the default network is exported from its shipped weights. The file takes and returns integer luma
-at any size. A checkpoint is ours, or an official TGAFNet state dict.
+at any size. A checkpoint is ours, or an official state dict of TGAFNet or MGANet. A network that takes a guide has
+another input, "guide", float32 [1, 1, H, W]: the mean of the decoded luma in each transform unit of the target, in
+levels of the video's own depth, not rounded.
 
 --deform-conv: "standard" is one file for every backend, TensorRT with our plugin among them. "custom" writes the op
 CvqeDeformConv of domain cvqe, for parsers that can't let a plugin take over a standard op (TensorRT 10.0 to 10.14).

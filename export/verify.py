@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,9 +13,11 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from cvqe.errors import ModelError
-from cvqe.manifest import ENHANCED, PEAK, QP, WINDOW, Manifest
+from cvqe.manifest import ENHANCED, GUIDE, PEAK, QP, WINDOW, Manifest
 from cvqe.pixels import FLOAT_LUMA
+from runtime.fixed_grid import fixed_grid_map
 
+Floats = NDArray[np.float32]
 # float32 sums in another order differ by some 1e-5 in a deep network; a wrong tap, offset order or pad by 1e-2 and more
 FP32_ATOL = 1e-4
 # half has 11 bits: 5e-4 at 1.0, and a few layers of it; what counts is the picture, so dB as well
@@ -23,6 +26,7 @@ FP16_LOSS_DB = 0.01
 LEVELS_APART = 1  # a luma within the tolerance of a half level may round to either side
 SIZES = ((48, 80), (33, 47), (2, 2), (8, 9))
 DEEP_PEAK = 1023.0
+UNIT_PX = 8  # of the guide
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Verification:
 def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Verification:
     """Compare the float luma just before rounding and the integer output with the float32 network's.
 
-    One that takes a QP is tried at the lowest it was trained on, the highest, and halfway between them.
+    One that takes a QP is tried at the lowest it was trained on, the highest, and halfway between them. A guide is a
+    mosaic of small units.
 
     Args:
         model: the file with its pixel ends.
@@ -107,14 +112,9 @@ def _compare(
 ) -> _Trial:
     peak = 255.0 if manifest.bit_depth == 8 else DEEP_PEAK
     pristine, window = made_up_window(manifest.window_frames, size, peak)
-    qps = {} if qp is None else {QP: np.array([qp], np.float32)}
-    with torch.no_grad():
-        inputs = [(window / np.float32(peak))[None], *qps.values()]
-        expected = network(*map(torch.from_numpy, inputs))[0, 0].float().numpy()
-    feeds = {WINDOW: window.astype(np.uint8)[None], **qps}
-    if manifest.bit_depth == 16:
-        feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(peak, np.float32), **qps}
-    enhanced, luma = session.run([ENHANCED, FLOAT_LUMA], feeds)
+    guide = fixed_grid_map(window[manifest.radius], UNIT_PX)[None, None] if manifest.takes_guide else None
+    expected = _torch_luma(network, window / np.float32(peak), qp, None if guide is None else guide / np.float32(peak))
+    enhanced, luma = session.run([ENHANCED, FLOAT_LUMA], _feeds(manifest, window, qp, guide))
     levels = enhanced[0, 0].astype(np.float32)
     if manifest.bit_depth == 16:
         levels = levels[..., 0] + 256 * levels[..., 1]
@@ -124,9 +124,25 @@ def _compare(
     return _Trial(float(np.abs(luma[0, 0] - expected).max()), int(levels_apart), torch_error, file_error)
 
 
-def made_up_window(
-    n_frames: int, size: tuple[int, int], peak: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _torch_luma(network: nn.Module, window: Floats, qp: float | None, guide: Floats | None) -> Floats:
+    """Return what torch makes of a window and a guide in [0, 1]."""
+    others = [*([] if qp is None else [np.array([qp], np.float32)]), *([] if guide is None else [guide])]
+    with torch.no_grad():
+        luma: Floats = network(*map(torch.from_numpy, [window[None], *others]))[0, 0].float().numpy()
+    return luma
+
+
+def _feeds(manifest: Manifest, window: Floats, qp: float | None, guide: Floats | None) -> dict[str, NDArray[Any]]:
+    """Return the file's inputs for a window and a guide in levels."""
+    feeds: dict[str, NDArray[Any]] = {WINDOW: window.astype(np.uint8)[None]}
+    if manifest.bit_depth == 16:
+        feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(DEEP_PEAK, np.float32)}
+    if qp is not None:
+        feeds[QP] = np.array([qp], np.float32)
+    return feeds if guide is None else {**feeds, GUIDE: guide}
+
+
+def made_up_window(n_frames: int, size: tuple[int, int], peak: float) -> tuple[Floats, Floats]:
     """Make a moving picture of waves and edges; returns its clean target in [0, 1] and the noisy window in levels."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
@@ -136,6 +152,6 @@ def made_up_window(
     return waves[n_frames // 2].astype(np.float32), np.round(noisy * peak).astype(np.float32)
 
 
-def byte_pairs(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
+def byte_pairs(levels: Floats) -> NDArray[np.uint8]:
     """Split levels up to 65535 into little-endian byte pairs on a new last axis."""
     return levels.astype("<u2")[..., None].view(np.uint8)

@@ -23,6 +23,7 @@ from runtime.clock_restart import ContinuousClock
 from runtime.copied_packet import CopiedPacket
 from runtime.frame_limit import first_frames
 from runtime.input_file import is_cover, open_container, video_stream
+from runtime.picture_coding import Coding
 from runtime.planar_picture import planar_picture
 from runtime.pts_repair import PtsRepair
 from runtime.tolerant_decoder import Decoded, TolerantDecoder
@@ -38,20 +39,21 @@ Item = Frame | CopiedPacket
 N_LOOKED_AT = 5  # frames decoded at once, to know the video before any is enhanced
 
 
-def open_source(path: Path, threads: int = 0, limit: int | None = None) -> "Source":
+def open_source(path: Path, threads: int = 0, limit: int | None = None, with_partitions: bool = False) -> "Source":
     """Open a video for reading and decode its first frames.
 
     Args:
         path: of a file FFmpeg can read.
         threads: for decoding; 0 means as many as there are cores.
         limit: stop after so many frames; other streams end with the last of them.
+        with_partitions: read how HEVC's coder divided each picture, into Frame.partition, while others are decoded.
 
     Raises:
         InputError: the file can't be read as a video, or not one of its frames decodes.
     """
     container = open_container(path)
     try:
-        source = Source(path, container, threads, limit)
+        source = Source(path, container, threads, limit, with_partitions)
     except BaseException:
         container.close()
         raise
@@ -70,7 +72,9 @@ class Source:
         truncated_note: after the end, a sentence when the file stops well before its container says; else None.
     """
 
-    def __init__(self, path: Path, container: InputContainer, threads: int, limit: int | None) -> None:
+    def __init__(
+        self, path: Path, container: InputContainer, threads: int, limit: int | None, with_partitions: bool
+    ) -> None:
         self.path = path
         self.container = container
         self.stream = video_stream(container, path)
@@ -79,7 +83,7 @@ class Source:
         self._limit = limit
         self._read_error: str | None = None
         self._decoded_format = ""
-        self._decoder = TolerantDecoder(path, self.stream, threads)
+        self._decoder = TolerantDecoder(path, self.stream, threads, with_partitions)
         self._clock = ContinuousClock()
         self._repair = PtsRepair.for_stream(self.stream)
         decoded = self._decoded()
@@ -104,6 +108,11 @@ class Source:
     def qp(self) -> float | None:
         """Quantiser of the first frames where the bitstream tells it, else None; as info.qp."""
         return self.info.qp
+
+    @property
+    def partition_obstacle(self) -> str | None:
+        """Why no frame has a partition, a few words ("h264 tells no transform units"); None where they are read."""
+        return self._decoder.partition_obstacle
 
     @property
     def n_damaged(self) -> int:
@@ -190,12 +199,12 @@ class Source:
         except av.FFmpegError as error:
             self._read_error = f"reading stopped before the end of the file ({error.strerror})"
 
-    def _frame(self, number: int, decoded: av.VideoFrame, qp: float | None) -> Frame:
+    def _frame(self, number: int, decoded: av.VideoFrame, coding: Coding) -> Frame:
         if number == 0:
             self._decoded_format = decoded.format.name
         picture = planar_picture(decoded)
         self._repair.stamp(picture)
-        return Frame(number, picture, qp)
+        return Frame(number, picture, coding.qp, coding.partition)
 
     def _check_unchanged(self, frame: Frame) -> None:
         picture = frame.picture

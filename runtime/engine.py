@@ -6,20 +6,22 @@ auto: the first of a GPU's backends, then of the CPU's, that can run it; what wa
 import logging
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.engine_manifest import LIBRARIES
-from cvqe.errors import BackendError, ModelError, UsageError
-from cvqe.manifest import QP, Manifest
+from cvqe.errors import BackendError, ModelError, ShapeError, UsageError
+from cvqe.manifest import GUIDE, QP, Manifest
 from runtime.backend_list import BACKENDS, automatic, installed_version
 from runtime.engine_file import built_from, load_engine_manifest
 from runtime.gpu_presence import gpu_obstacle
 from runtime.model_file import ModelFile
 
 Luma = NDArray[np.uint8]
+Guide = NDArray[np.float32]
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
@@ -51,16 +53,20 @@ class Engine(Protocol):
     precision: str
     device: str
 
-    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """Enhance the target of a window.
 
         Args:
-            frames: [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs; read only until this returns.
+            frames: [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs, each frame in one piece; read only until this
+                returns.
             qp: quantiser the target was coded at, on the scale of H.264 and HEVC. A network that takes one is told the
                 nearest that it was trained on, any other network ignores it.
+            guide: float32 [H, W], the target's guided map in levels of its own depth; for a network that takes one,
+                any other ignores it. Read only until this returns.
 
         Raises:
-            UsageError: the network takes a QP, and it is None, NaN or infinite.
+            UsageError: the network takes a QP, and it is None, NaN or infinite; or a guide, and it is None.
+            ShapeError: the guide has another size or type.
         """
 
 
@@ -96,23 +102,47 @@ def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
     return _open_first(request)
 
 
-def qp_input(manifest: Manifest, qp: float | None) -> dict[str, NDArray[np.float32]]:
-    """Return what a backend feeds besides the window: the QP as `Engine.enhance` says, nothing where none is taken.
+def frame_inputs(
+    manifest: Manifest, size: tuple[int, ...], qp: float | None, guide: Guide | None
+) -> dict[str, NDArray[np.float32]]:
+    """Return what a backend feeds besides the window: those of QP [1] and GUIDE [1, 1, H, W] that the network takes.
+
+    Args:
+        size: (height, width) of a frame.
+        qp: see `Engine.enhance`; so is `guide`.
 
     Raises:
-        UsageError: see there.
+        UsageError, ShapeError: see there.
     """
-    if not manifest.takes_qp:
-        return {}
-    if qp is None:
-        raise UsageError(f"{manifest.network} takes a QP with every window, and none was given.")
-    return {QP: np.array([manifest.trained_qp(qp)], np.float32)}
+    inputs = {}
+    if manifest.takes_qp:
+        inputs[QP] = np.array([manifest.trained_qp(_given(manifest, "a QP", qp))], np.float32)
+    if manifest.takes_guide:
+        inputs[GUIDE] = _sized(_given(manifest, "a guide", guide), size)[None, None]
+    return inputs
+
+
+def names_of_frame_inputs(manifest: Manifest) -> list[str]:
+    """Return the names of what `frame_inputs` gives."""
+    return [*[QP] * manifest.takes_qp, *[GUIDE] * manifest.takes_guide]
 
 
 def last_words(error: Exception) -> str:
     """Return the last line of a library's message, where it says what went wrong; its type where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def _given(manifest: Manifest, what: str, value: T | None) -> T:
+    if value is None:
+        raise UsageError(f"{manifest.network} takes {what} with every window, and none was given.")
+    return value
+
+
+def _sized(guide: Guide, size: tuple[int, ...]) -> Guide:
+    if guide.shape != size or guide.dtype != np.float32:
+        raise ShapeError(f"the guide is {guide.dtype} {list(guide.shape)}; float32 {list(size)} was expected.")
+    return np.ascontiguousarray(guide)
 
 
 def _open(request: EngineRequest, name: str) -> Engine:

@@ -37,7 +37,8 @@ def has_weights_of(manifest: EngineManifest, network: Manifest) -> bool:
     told = manifest.network
 
     def identity(each: Manifest) -> tuple[object, ...]:
-        return each.network, dict(each.options), each.checkpoint_sha256, each.radius, each.takes_qp
+        inputs = each.radius, each.neighbors, each.takes_qp, each.takes_guide
+        return each.network, dict(each.options), each.checkpoint_sha256, inputs
 
     is_plain = told.precision in (network.precision, *PLAIN_PRECISIONS)  # 8 bits have scales of their own
     return bool(told.checkpoint_sha256) and is_plain and identity(told) == identity(network)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runtime.engine_file import load_engine_file
-from runtime.model_file import ENGINE_SUFFIX, ModelFile, find_model
+from runtime.model_file import ENGINE_SUFFIX, ModelFile, model_versions, nearest_version
 
 
 def choose_model(name: str, qp: int | None = None) -> ModelFile:
@@ -13,8 +13,17 @@ def choose_model(name: str, qp: int | None = None) -> ModelFile:
         UsageError: neither a file nor a shipped network.
         ModelError: the file is damaged or foreign.
     """
+    return nearest_version(versions_named(name), qp)
+
+
+def versions_named(name: str) -> list[ModelFile]:
+    """Return all that `--model` may mean until the QP is known: a network's files, one for each QP it was trained at.
+
+    Raises:
+        UsageError, ModelError: as in `choose_model`.
+    """
     path = Path(name)
     if path.suffix != ENGINE_SUFFIX:
-        return find_model(name, qp)
+        return model_versions(name)
     # what the network is stands in the manifest; its bytes are read again, and checked, by the backend that runs it
-    return ModelFile(path, load_engine_file(path).manifest.network, b"")
+    return [ModelFile(path, load_engine_file(path).manifest.network, b"")]

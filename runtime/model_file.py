@@ -11,7 +11,7 @@ from shlex import quote
 import onnx
 
 from cvqe.errors import BackendError, ModelError, UsageError
-from cvqe.manifest import ENHANCED, QP, WINDOW, Manifest, manifest_from_properties
+from cvqe.manifest import ENHANCED, GUIDE, QP, WINDOW, Manifest, manifest_from_properties
 from cvqe.pixels import with_pixel_ends
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -100,11 +100,14 @@ def load_model_file(path: Path) -> ModelFile:
 
 def _refuse_foreign_ends(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:
     inputs, outputs = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
-    if inputs[:1] != [WINDOW] or outputs[:1] != [ENHANCED] or (QP in inputs) != manifest.takes_qp:
-        expected = f"{WINDOW!r} and {QP!r}" if manifest.takes_qp else f"{WINDOW!r} without {QP!r}"
+    takes = {QP: manifest.takes_qp, GUIDE: manifest.takes_guide}
+    is_ours = inputs[:1] == [WINDOW] and outputs[:1] == [ENHANCED]
+    if not is_ours or any((name in inputs) != is_taken for name, is_taken in takes.items()):
+        wanted, unwanted = ([repr(name) for name in takes if takes[name] == is_taken] for is_taken in (True, False))
+        without = f" without {' or '.join(unwanted)}" if unwanted else ""
         raise ModelError(
-            f"{path} takes {inputs} and gives {outputs}; {expected}, and {ENHANCED!r}, were expected. "
-            "Export it again:  python export/to_onnx.py"
+            f"{path} takes {inputs} and gives {outputs}; {' and '.join([repr(WINDOW), *wanted])}{without}, and "
+            f"{ENHANCED!r}, were expected. Export it again:  python export/to_onnx.py"
         )
 
 
@@ -115,8 +118,17 @@ def find_model(name: str, qp: int | None = None, folder: Path = WEIGHTS) -> Mode
         UsageError: neither a file nor a shipped network.
         ModelError: the file is damaged or foreign.
     """
+    return nearest_version(model_versions(name, folder), qp)
+
+
+def model_versions(name: str, folder: Path = WEIGHTS) -> list[ModelFile]:
+    """Load a model by path, or all files of a shipped network: one, or one for each QP it was trained at.
+
+    Raises:
+        UsageError, ModelError: as in `find_model`.
+    """
     if Path(name).suffix or Path(name).exists():
-        return load_model_file(Path(name))
+        return [load_model_file(Path(name))]
     versions = [
         load_model_file(path)
         for path in sorted([*folder.glob(f"{escape(name)}.onnx"), *folder.glob(f"{escape(name)}_qp*.onnx")])
@@ -127,6 +139,11 @@ def find_model(name: str, qp: int | None = None, folder: Path = WEIGHTS) -> Mode
             f"no network {name!r} is shipped ({shipped} is). Export one from a checkpoint:  "
             f"python export/to_onnx.py --checkpoint FILE --model {name} --output {name}.onnx"
         )
+    return versions
+
+
+def nearest_version(versions: Sequence[ModelFile], qp: int | None) -> ModelFile:
+    """Return the file trained nearest to a QP."""
     return min(versions, key=lambda version: _distance(version.manifest.qp, qp))
 
 

@@ -45,6 +45,12 @@ def _import_numpy() -> list[str]:
     return []
 
 
+def _import_numba() -> list[str]:
+    import numba  # noqa: F401
+
+    return []
+
+
 def _ffmpeg_libraries() -> list[str]:
     import av
 
@@ -91,6 +97,7 @@ PACKAGES = (
     Package("onnxruntime", "cpu", "--backend onnxruntime", _execution_providers, also=("onnxruntime-gpu",)),
     Package("openvino", "cpu", "--backend openvino, the faster one on a CPU", _openvino_capabilities),
     Package("llvmlite", "deform", "fast DeformConv under openvino", _compiled_sampler),
+    Package("numba", "hevc", "reads HEVC's transform units, for networks that are guided by them", _import_numba),
     Package(
         "cuda-python", "trt", "talks to NVIDIA's driver: every backend on a GPU", _cuda_version, also=("cuda-bindings",)
     ),

@@ -5,7 +5,8 @@ decode --frames--> upload --ring--> compute --submitted--> download --outgoing--
    \\-------------------------- packets of other streams ---------------------------/
 
 On a GPU compute only submits a window and goes on with the next, so that the upload of one frame, the computing of
-another and the download of a third go on at once; on a CPU it computes, and download passes the result on.
+another and the download of a third go on at once; on a CPU it computes, and download passes the result on. The guides
+of a network that takes them are made by upload, which else has the least to do.
 """
 
 import threading
@@ -24,7 +25,7 @@ from cvqe.frame import Frame, luma_shape, with_luma
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder import Sink
-from runtime.engine import Engine
+from runtime.engine import Engine, Guide
 from runtime.meter import Meter
 from runtime.ring import FrameRing, Window
 from runtime.slots import RingLayout
@@ -32,6 +33,14 @@ from runtime.stages import Channel, Stages
 from runtime.streaming import Pending, streaming
 
 CHANNEL_FRAMES = 4  # decoded frames, or enhanced ones and packets, that may wait between two stages
+
+
+@dataclass(frozen=True)
+class PendingFrame:
+    """A frame whose window is not complete yet, and its guide."""
+
+    frame: Frame
+    guide: Guide | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Pipeline:
     """One source through one engine into one sink; frames in == frames out, in order, with their own time stamps.
 
     `qp_of` says which quantiser the engine is told with a frame: its own, unless something else is asked for.
+    `guide_of` makes its guide; None where the network takes none.
     """
 
     def __init__(
@@ -75,21 +85,21 @@ class Pipeline:
         source: Source,
         engine: Engine,
         sink: Sink,
-        radius: int,
-        ahead: int = 1,
+        layout: RingLayout,
         meter: Meter | None = None,
         qp_of: Callable[[Frame], float | None] = attrgetter("qp"),
+        guide_of: Callable[[Frame], Guide] | None = None,
     ) -> None:
-        self.source, self.sink, self.meter, self.qp_of = source, sink, meter, qp_of
+        self.source, self.sink, self.meter, self.qp_of, self.guide_of = source, sink, meter, qp_of, guide_of
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
         info = source.info
         self.engine = streaming(engine, luma_shape(info.height, info.width, info.bit_depth))
-        self.ring = FrameRing(self.engine.open_slots(RingLayout(radius, ahead)), self.stages)
+        self.ring = FrameRing(self.engine.open_slots(layout), self.stages)
         self.frames: Channel[Frame] = self.stages.channel(CHANNEL_FRAMES)
         # a frame waits here while the ring collects its future: as many as the ring holds
-        self.pending: Channel[Frame] = self.stages.channel(self.ring.n_slots + 1)
+        self.pending: Channel[PendingFrame] = self.stages.channel(self.ring.n_slots + 1)
         # no bound of its own: the ring hands out no window while ahead + 1 are not released
         self.submitted: Channel[SubmittedFrame] = self.stages.channel(self.ring.n_slots)
         self.outgoing: Channel[EnhancedFrame | CopiedPacket] = self.stages.channel(CHANNEL_FRAMES)
@@ -142,21 +152,28 @@ class Pipeline:
         self.frames.end()
 
     def upload(self) -> None:
-        """Copy every frame's luma to where the engine computes, once."""
+        """Make every frame's guide, and copy its luma to where the engine computes, once."""
         for frame in self.frames:
-            self.pending.put(frame)
+            self.pending.put(PendingFrame(frame, self._guide(frame)))
             luma = frame.luma
             with self.busy("upload"):
                 self.ring.write(luma)
         self.ring.finish()
 
+    def _guide(self, frame: Frame) -> Guide | None:
+        if self.guide_of is None:
+            return None
+        with self.busy("guide"):
+            return self.guide_of(frame)
+
     def compute(self) -> None:
         """Have each window's target enhanced."""
         for window in self.ring.windows():
-            frame = self.pending.get()
+            waiting = self.pending.get()
+            frame = waiting.frame
             assert frame.number == window.number
             with self.busy("compute"), self._explained(window):
-                pending = self.engine.submit(window.frames, self.qp_of(frame))
+                pending = self.engine.submit(window.frames, self.qp_of(frame), waiting.guide)
             self.submitted.put(SubmittedFrame(frame, window, pending))
         self.submitted.end()
 

@@ -1,12 +1,13 @@
-"""A ring of luma frames in which every window is in one piece.
+"""A ring of luma frames in which no window wraps around.
 
-    slots     0 1 2 ... N-1 | copies of 0 .. 2R-1         N = 2R + 1 + ahead
-    window         [start .. start + 2R]                  never wraps: past N-1 it reads the copies
+    slots     0 1 2 ... N-1 | copies of 0 .. 2S-1         N = 2S + 1 + ahead
+    window         [start .. start + 2S]                  past N-1 it reads the copies
 
-A frame comes in once; those of the first 2R slots go to their copy too. Before a scene its first frame fills R slots
-and after it its last one: time stands still there, and no window sees across a cut that was told by end_scene(). A slot
-is rewritten only after the last window that reads it was released. Where the places are, in the host's memory or in a
-device's, is the slots' own matter.
+S is the layout's reach: the radius R, or twice that where a window may hold every other frame. A frame comes in once;
+those of the first 2S slots go to their copy too. Before a scene its first frame fills S slots and after it its last
+one: time stands still there, and no window sees across a cut that was told by end_scene(). A slot is rewritten only
+after the last window that reads it was released. Where the places are, in the host's memory or in a device's, is the
+slots' own matter.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cvqe.neighbors import spacing
 from runtime.slots import Slots
 from runtime.stages import Stages
 
@@ -46,7 +48,7 @@ class FrameRing(Generic[WindowT]):
 
     def __init__(self, slots: Slots[WindowT], stages: Stages | None = None) -> None:
         self.slots = slots
-        self.radius, self.n_slots = slots.layout.radius, slots.layout.n_slots
+        self.reach, self.n_slots = slots.layout.reach, slots.layout.n_slots
         self._stages = stages or Stages()
         self._changed = self._stages.condition()
         self._position = 0  # the next one to write; its slot is position % n_slots
@@ -68,7 +70,7 @@ class FrameRing(Generic[WindowT]):
             self._repeat_last()
 
     def end_scene(self) -> None:
-        """Repeat the last frame R times, so that every frame of the scene has its window; another scene may follow."""
+        """Repeat the last frame S times, so that every frame of the scene has its window; another scene may follow."""
         if self._position > self._scene_start:
             self._repeat_last()
         self._scene_start = self._position
@@ -97,9 +99,9 @@ class FrameRing(Generic[WindowT]):
             self._changed.notify_all()
 
     def _repeat_last(self) -> None:
-        """Append the frame of the last position R times; it comes from its slot, not from outside a second time."""
+        """Append the frame of the last position S times; it comes from its slot, not from outside a second time."""
         last = (self._position - 1) % self.n_slots
-        for _ in range(self.radius):
+        for _ in range(self.reach):
             self._append(last)
 
     def _append(self, frame: Luma | int) -> None:
@@ -111,22 +113,23 @@ class FrameRing(Generic[WindowT]):
             self.slots.copy(frame, slot)
         else:
             self.slots.write(slot, frame)
-        if slot < 2 * self.radius:
+        if slot < 2 * self.reach:
             self.slots.copy(slot, slot + self.n_slots)
         with self._changed:
             self._position += 1
-            if self._position - self._scene_start > 2 * self.radius:
+            if self._position - self._scene_start > 2 * self.reach:
                 self._announce(position)
             self._changed.notify_all()
 
     def _is_free(self, position: int) -> bool:
         """Tell whether no window still reads the frame that `position` overwrites, n_slots before it."""
-        last_reader = position - self.n_slots + 2 * self.radius
+        last_reader = position - self.n_slots + 2 * self.reach
         return not any(end <= last_reader for end in self._unreleased)
 
     def _announce(self, end: int) -> None:
-        """Queue the window that ends at a position: its 2R+1 frames are all of one scene."""
-        start = (end - 2 * self.radius) % self.n_slots
-        self._ready.append(Window(self._n_targets, self.slots.window(start), end, self))
+        """Queue the window among the 2S+1 frames that end at a position, which are all of one scene."""
+        start = (end - 2 * self.reach) % self.n_slots
+        frames = self.slots.window(start, spacing(self.slots.layout.neighbors, self._n_targets))
+        self._ready.append(Window(self._n_targets, frames, end, self))
         self._unreleased.add(end)
         self._n_targets += 1

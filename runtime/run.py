@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,15 @@ from runtime.decoder import Source, open_source
 from runtime.encoder import Sink, open_sink
 from runtime.encoder_settings import EncoderOptions
 from runtime.engine import Choice, EngineRequest, open_engine
+from runtime.frame_inputs import FrameInputs
 from runtime.machine import peak_memory_mb
 from runtime.meter import Meter, written_gains
-from runtime.model_choice import choose_model
-from runtime.model_file import DEFAULT_MODEL, ModelFile
+from runtime.model_choice import versions_named
+from runtime.model_file import DEFAULT_MODEL, ModelFile, nearest_version
 from runtime.output_path import check_output, default_output
 from runtime.pipeline import Pipeline, Progress
+from runtime.slots import RingLayout
 from runtime.summary import Summary
-from runtime.told_qp import ToldQp
 
 log = logging.getLogger(__name__)
 # Ctrl-C, a service manager's stop, a terminal that closes
@@ -63,20 +64,23 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
     output = config.output or default_output(config.source)
     check_output(config.source, output, config.overwrite, config.reference)
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(config.source, config.threads, config.frames))
-        model, choice = _choose(config, source)
+        versions = versions_named(config.model)
+        with_partitions = any(version.manifest.takes_guide for version in versions)
+        source = stack.enter_context(open_source(config.source, config.threads, config.frames, with_partitions))
+        model, choice = _choose(config, source, versions)
+        del versions  # a large network's are hundreds of megabytes
         meter = _open_meter(config, source)
         if meter:
             stack.callback(meter.close)
         options = EncoderOptions(config.encoder, config.crf, config.encoder_qp, config.preset, config.threads)
         sink = stack.enter_context(open_sink(output, source, options))
-        told_qp = ToldQp(model.manifest, config.qp)
-        pipeline = Pipeline(source, choice.engine, sink, model.manifest.radius, config.ahead, meter, told_qp.of)
+        manifest, inputs = model.manifest, FrameInputs(model.manifest, source, config.qp)
+        layout = RingLayout(manifest.radius, config.ahead, manifest.neighbors)
+        pipeline = Pipeline(source, choice.engine, sink, layout, meter, inputs.qp_of, inputs.guide_of)
         summary = _summary(config, model, choice, sink, output)
         on_start(summary)
         _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
-        summary.qp = told_qp.found
-        summary.notes += [told_qp.note] if told_qp.note else []
+        inputs.tell(summary)
         if meter:
             summary.gains_network = meter.gains
     if config.reference and not summary.is_interrupted and summary.frames_out:
@@ -84,11 +88,11 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
     return summary
 
 
-def _choose(config: StreamConfig, source: Source) -> tuple[ModelFile, Choice]:
-    """Pick the network by name and QP, then the engine by what is installed."""
+def _choose(config: StreamConfig, source: Source, versions: Sequence[ModelFile]) -> tuple[ModelFile, Choice]:
+    """Pick the network by the QP of the first frames, then the engine by what is installed."""
     info = source.info
     qp = config.qp if config.qp is not None else source.qp
-    model = choose_model(config.model, None if qp is None else round(qp))
+    model = nearest_version(versions, None if qp is None else round(qp))
     request = EngineRequest(model, info.height, info.width, info.bit_depth, config.precision, config.threads)
     _warn_of_other_qp(model, qp)
     return model, open_engine(request, config.backend)

@@ -6,23 +6,29 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cvqe.neighbors import ADJACENT, reach, spacings
+
 Luma = NDArray[np.uint8]
 WindowT_co = TypeVar("WindowT_co", covariant=True)
 
 
 @dataclass(frozen=True)
 class RingLayout:
-    """How many places a ring has.
+    """How many places a ring has, and which of them make a window.
 
-        places    0 1 2 ... N-1 | copies of 0 .. 2R-1         N = 2R + 1 + ahead slots
+        places    0 1 2 ... N-1 | copies of 0 .. 2S-1         N = 2S + 1 + ahead slots
+        window    R = 1, S = 2, from place 0:    . 1 2 3 .    spacing 1
+                                                 0 . 2 . 4    spacing 2
 
     Attributes:
-        radius: R, frames on either side of the target.
+        radius: R, frames on either side of the target that the network sees.
         ahead: frames written before they are needed; windows that may be out at a time are ahead + 1.
+        neighbors: which frames those are, one of cvqe.neighbors.NEIGHBORS.
     """
 
     radius: int
     ahead: int
+    neighbors: str = ADJACENT
 
     def __post_init__(self) -> None:
         if self.radius < 0 or self.ahead < 1:
@@ -34,19 +40,34 @@ class RingLayout:
         return 2 * self.radius + 1
 
     @property
+    def reach(self) -> int:
+        """S, frames on either side of the target that are held; R where the neighbors are adjacent."""
+        return reach(self.neighbors, self.radius)
+
+    @property
+    def spacings(self) -> tuple[int, ...]:
+        """Every distance there is between the frames of a window."""
+        return spacings(self.neighbors)
+
+    @property
     def n_slots(self) -> int:
         """Frames in the ring; so many windows there are to start in, too."""
-        return self.n_window + self.ahead
+        return 2 * self.reach + 1 + self.ahead
 
     @property
     def n_places(self) -> int:
         """Slots, and the copies that keep every window in one piece."""
-        return self.n_slots + 2 * self.radius
+        return self.n_slots + 2 * self.reach
 
     @property
     def n_out(self) -> int:
         """Windows that can be handed out and not released at the same time."""
         return self.ahead + 1
+
+    def places(self, start: int, spacing: int = 1) -> range:
+        """Return the places of a window among the 2S+1 from `start` on."""
+        target = start + self.reach
+        return range(target - self.radius * spacing, target + self.radius * spacing + 1, spacing)
 
 
 class Slots(Protocol[WindowT_co]):
@@ -60,15 +81,18 @@ class Slots(Protocol[WindowT_co]):
     def copy(self, source: int, target: int) -> None:
         """Put the frame of one place in another."""
 
-    def window(self, start: int) -> WindowT_co:
-        """Return the 2R+1 places from `start` on, as the engine takes them; what was written before is seen there."""
+    def window(self, start: int, spacing: int = 1) -> WindowT_co:
+        """Return layout.places(start, spacing) as the engine takes them; what was written before is seen there."""
 
     def close(self) -> None:
         """Give the memory back; no window is used any more."""
 
 
 class HostSlots:
-    """Places in one array; a window is a view of [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs."""
+    """Places in one array; a window is a view of [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs.
+
+    Its frames are each in one piece, and all together where their spacing is 1.
+    """
 
     def __init__(self, layout: RingLayout, frame_shape: tuple[int, ...]) -> None:
         self.layout = layout
@@ -82,9 +106,10 @@ class HostSlots:
         """See `Slots`."""
         self._places[target] = self._places[source]
 
-    def window(self, start: int) -> Luma:
+    def window(self, start: int, spacing: int = 1) -> Luma:
         """See `Slots`."""
-        return self._places[start : start + self.layout.n_window]
+        places = self.layout.places(start, spacing)
+        return self._places[places.start : places.stop : places.step]
 
     def close(self) -> None:
         """Do nothing: the array goes with its last view."""

@@ -10,7 +10,7 @@ has its result at once.
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from runtime.engine import Engine, Enhanced
+from runtime.engine import Engine, Enhanced, Guide
 from runtime.slots import HostSlots, Luma, RingLayout, Slots
 
 WindowT = TypeVar("WindowT")
@@ -37,12 +37,12 @@ class StreamingEngine(Engine, Protocol[WindowT]):
             BackendError: there is not enough memory.
         """
 
-    def submit(self, window: WindowT, qp: float | None = None) -> Pending:
+    def submit(self, window: WindowT, qp: float | None = None, guide: Guide | None = None) -> Pending:
         """Begin to enhance a window of an open ring, from one thread at a time; results are to be taken in order.
 
         Args:
             window: of slots.window(); its slots must not be written until the result was taken.
-            qp: see `Engine.enhance`.
+            qp: see `Engine.enhance`; so is `guide`.
         """
 
 
@@ -68,17 +68,17 @@ class HostStreaming:
         self._engine, self._frame_shape = engine, frame_shape
         self.backend, self.precision, self.device = engine.backend, engine.precision, engine.device
 
-    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """See `Engine`."""
-        return self._engine.enhance(frames, qp)
+        return self._engine.enhance(frames, qp, guide)
 
     def open_slots(self, layout: RingLayout) -> HostSlots:
         """See `StreamingEngine`."""
         return HostSlots(layout, self._frame_shape)
 
-    def submit(self, window: Luma, qp: float | None = None) -> Done:
+    def submit(self, window: Luma, qp: float | None = None, guide: Guide | None = None) -> Done:
         """See `StreamingEngine`; computes before it returns."""
-        return Done(self._engine.enhance(window, qp))
+        return Done(self._engine.enhance(window, qp, guide))
 
 
 def streaming(engine: Engine, frame_shape: tuple[int, ...]) -> StreamingEngine[Any]:

@@ -25,6 +25,8 @@ class Summary:
     frames_fallen_back: int = 0
     timestamps_repaired: int = 0
     qp: str | None = None  # what the network was told of the input's quantiser; None: it takes none
+    guide: str | None = None  # what guided it; None: it takes no guide
+    frames_guided: Mapping[str, int] | None = None  # how many were by what
     elapsed_s: float = 0.0
     busy_s: Mapping[str, float] = field(default_factory=dict)
     peak_memory_mb: float | None = None
@@ -63,8 +65,7 @@ class Summary:
             f"{self.fps:.1f} frames/s",
             f"  {self.model} by {self.backend} in {self.precision} ({self.reason}), written by {self.encoder}",
         ]
-        if self.qp:
-            lines.append(f"  {self.qp}")
+        lines += [f"  {told}" for told in (self.qp, self.guide) if told]
         if self.elapsed_s:
             shares = ", ".join(f"{name} {seconds / self.elapsed_s:.0%}" for name, seconds in self.busy_s.items())
             lines.append(f"  busy: {shares}")

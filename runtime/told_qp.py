@@ -17,10 +17,11 @@ class ToldQp:
 
     Attributes:
         n_unknown: frames so far whose QP was made up; the first one is logged as a warning.
+        n_changes: frames so far that were known to be coded at another QP than the one before.
     """
 
     def __init__(self, manifest: Manifest, asked: float | None = None) -> None:
-        self.n_unknown = 0
+        self.n_unknown = self.n_changes = 0
         self._manifest = manifest
         self._asked = asked
         self._last_known: float | None = None
@@ -44,7 +45,8 @@ class ToldQp:
         if self._last_known is None:
             return f"QP {self._manifest.middle_qp:g}, a guess"
         span = sorted({f"{self._lowest:.3g}", f"{self._highest:.3g}"}, key=float)
-        return f"QP {' to '.join(span)}, as the input says"
+        changes = f", {self.n_changes} change{'s' * (self.n_changes > 1)}" if self.n_changes else ""
+        return f"QP {' to '.join(span)}{changes}, as the input says"
 
     @property
     def note(self) -> str | None:
@@ -57,6 +59,7 @@ class ToldQp:
         )
 
     def _known(self, qp: float) -> float:
+        self.n_changes += self._last_known not in (None, qp)
         self._last_known = qp
         self._lowest, self._highest = min(self._lowest, qp), max(self._highest, qp)
         return qp

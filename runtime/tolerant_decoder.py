@@ -11,18 +11,18 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from cvqe.errors import InputError
-from runtime.coded_qp import coded_qp
 from runtime.frame_qp import EXPORT_QP
 from runtime.input_file import open_container
+from runtime.picture_coding import Coding, coding_reader
 
 log = logging.getLogger(__name__)
 
 
 class Decoded(NamedTuple):
-    """A picture, and the quantiser it was coded at; None where that is unknown."""
+    """A picture, and how it was coded."""
 
     picture: av.VideoFrame
-    qp: float | None
+    coding: Coding
 
 
 class TolerantDecoder:
@@ -32,21 +32,26 @@ class TolerantDecoder:
         n_damaged: packets that failed to decode, and pictures that the decoder marks as concealed.
     """
 
-    def __init__(self, path: Path, stream: VideoStream, threads: int) -> None:
+    def __init__(self, path: Path, stream: VideoStream, threads: int, with_partitions: bool = False) -> None:
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(EXPORT_QP)
         self.n_damaged = 0
-        self._qps = coded_qp(stream)
+        self._codings = coding_reader(stream, with_partitions)
         self._path = path
         self._stream = stream
         self._n_packets = 0  # packets that should have given a picture and haven't yet
         self._last_pts: int | None = None
 
+    @property
+    def partition_obstacle(self) -> str | None:
+        """Why no picture has a partition, a few words; None where they are read."""
+        return self._codings.obstacle
+
     def decode(self, packet: "Packet[Stream]") -> Iterator[Decoded]:
         """Yield the pictures that this packet completes; often none, or those of earlier packets."""
         self._n_packets += not packet.is_discard
-        self._qps.see(packet)
+        self._codings.see(packet)
         yield from self._received(packet)
 
     def flush(self) -> Iterator[Decoded]:
@@ -71,7 +76,7 @@ class TolerantDecoder:
         for picture in pictures:
             self.n_damaged += picture.is_corrupt
             self._n_packets -= 1
-            yield self._noted(Decoded(picture, self._qps.take(picture)))
+            yield self._noted(Decoded(picture, self._codings.take(picture)))
 
     def _noted(self, decoded: Decoded) -> Decoded:
         picture = decoded.picture
@@ -94,7 +99,7 @@ class TolerantDecoder:
             for packet in container.demux(stream):
                 is_hidden = packet.pts is not None and _is_later(packet.pts, shown)
                 try:
-                    self._qps.see(packet)
+                    self._codings.see(packet)
                     yield from self._missing(packet.decode())
                 except av.FFmpegError:
                     n_failed += is_hidden
@@ -102,7 +107,7 @@ class TolerantDecoder:
 
     def _missing(self, pictures: list[av.VideoFrame]) -> Iterator[Decoded]:
         for picture in pictures:
-            decoded = Decoded(picture, self._qps.take(picture))
+            decoded = Decoded(picture, self._codings.take(picture))
             if picture.pts is not None and _is_later(picture.pts, self._last_pts):
                 yield self._noted(decoded)
 

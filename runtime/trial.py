@@ -43,7 +43,8 @@ def try_engine(network: str = StreamConfig.model) -> Trial:
     request = EngineRequest(model, height, width, precision=StreamConfig.precision)
     choice = open_engine(request, StreamConfig.backend)
     black = np.zeros((model.manifest.window_frames, height, width), np.uint8)
-    enhanced = choice.engine.enhance(black, model.manifest.middle_qp if model.manifest.takes_qp else None)
+    qp = model.manifest.middle_qp if model.manifest.takes_qp else None
+    enhanced = choice.engine.enhance(black, qp, np.zeros((height, width), np.float32))
     if not enhanced.is_finite:
         raise ModelError(f"{choice.engine.backend} turns a black frame into NaN with {model.path}.")
     return Trial(str(model.path), choice.engine.backend, choice.engine.precision, choice.engine.device, choice.reason)

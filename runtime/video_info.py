@@ -30,7 +30,7 @@ class VideoInfo:
         time_base: unit of pts, kept in the output.
         average_rate: frames per second; a guess where the file says nothing.
         n_frames_claimed, duration_s: what the container says, often wrong; None where it says nothing.
-        qp: median of the first frames' luma QP (coded_qp.py), None where the bitstream doesn't tell.
+        qp: median of the first frames' luma QP (picture_coding.py), None where the bitstream doesn't tell.
         rotation_deg: counter-clockwise, for showing; display_matrix is the whole truth, flips included.
     """
 

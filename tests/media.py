@@ -281,11 +281,12 @@ def add_captions(path: Path) -> None:
     path.write_bytes(delimiter.sub(lambda found: found[0] + message, path.read_bytes()))
 
 
-def corrupt_packet(path: Path, number: int) -> None:
-    """Overwrite one packet of an MP4's video, counted in the order of the file, with noise."""
+def corrupt_packet(path: Path, number: int, kept: float = 0.0) -> None:
+    """Overwrite one packet of an MP4's video, counted in the order of the file, with noise; `kept` is a share of it."""
     with av.open(str(path)) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][number]
-        start, size = packet.pos, packet.size
+        n_kept = int(kept * packet.size)
+        start, size = packet.pos + n_kept, packet.size - n_kept
     data = bytearray(path.read_bytes())
     data[start : start + size] = np.random.default_rng(0).bytes(size)
     path.write_bytes(data)

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cvqe.models import create, takes_qp
+from cvqe.models import create, takes_guide, takes_qp
 from export.exporter import ExportConfig, export
 
 RESIDUAL_STD = 0.02  # of the last layer's weights: the picture changes by a few levels, as trained networks change it
+CONTRAST_STD = 0.03  # the same of mganet's: its pictures are grey ones of some contrast
 QPS = (32, 37)  # what its checkpoint says it was trained on
 
 
@@ -27,13 +28,21 @@ def made_up_network(name: str, **options: Any) -> nn.Module:
                 nn.init.normal_(parameter, std=0.2)
             if parameter_name in ("tail.weight", "qenet.out_conv.weight"):
                 nn.init.normal_(parameter, std=RESIDUAL_STD)
+            if name == "mganet" and parameter_name.endswith("weight"):
+                nn.init.kaiming_normal_(parameter, nonlinearity="relu")  # its own would leave the frames unheard
+            if parameter_name == "output3.0.weight":
+                nn.init.normal_(parameter, std=CONTRAST_STD)
+            if parameter_name == "output3.0.bias":  # mganet draws pictures, not residuals
+                parameter.fill_(0.5)
     return network
 
 
 def example_inputs(network: nn.Module, height: int, width: int, n: int = 1) -> tuple[Tensor, ...]:
-    """Return what the network is called with: random windows [N, 2R+1, H, W], and QPs [N] where it takes one."""
+    """Return what the network is called with: random windows [N, 2R+1, H, W], QPs [N] and guides [N, 1, H, W]."""
     windows = torch.rand(n, 2 * int(network.radius) + 1, height, width)
-    return (windows, torch.linspace(*map(float, QPS), n)) if takes_qp(network) else (windows,)
+    qps = [torch.linspace(*map(float, QPS), n)] * takes_qp(network)
+    guides = [torch.rand(n, 1, height, width)] * takes_guide(network)
+    return (windows, *qps, *guides)
 
 
 def save_checkpoint(network: nn.Module, name: str, path: Path, **options: Any) -> Path:

@@ -20,6 +20,7 @@ class Batch:
     pristine: NDArray[np.uint8]  # the same frames before coding, [N, 2R+1, P, P]
     frame_mse: NDArray[np.float32]  # error of the target's whole decoded frame, squared levels, [N]
     qp: NDArray[np.float32]  # [N]
+    guide: NDArray[np.float32] | None = None  # guided map of the target in levels, [N, 1, P, P], where one is taken
 
 
 class Source(Protocol):

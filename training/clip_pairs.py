@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
+from cvqe.partition import Partition, ShownWindow
 from training.clip_list import find_clips
+from training.coding import compress_options
 from training.recipe import DataRecipe
 
 log = logging.getLogger(__name__)
@@ -21,13 +23,25 @@ Load = Callable[[Path], Luma]
 
 
 @dataclass(frozen=True)
+class Loaders:
+    """What reads a clip's luma, and, for networks that take a guided map, its transform units."""
+
+    luma: Load
+    transforms: Load | None = None
+
+
+@dataclass(frozen=True)
 class ClipPair:
-    """One clip before and after coding, each [T, H, W] uint8."""
+    """One clip before and after coding, each [T, H, W] uint8.
+
+    `transforms` is the log2 side of every 4x4's transform unit, [T, ceil(H/4), ceil(W/4)] uint8, where asked for.
+    """
 
     name: str
     qp: int
     pristine: Luma
     decoded: Luma
+    transforms: Luma | None = None
 
     @cached_property
     def frame_mse(self) -> NDArray[np.float32]:
@@ -39,7 +53,16 @@ class ClipPair:
         return np.maximum(np.array(errors, np.float32), LEAST_FRAME_MSE)
 
 
-def load_pairs(pristine: Path, coded: Path, data: DataRecipe, load: Load) -> list[ClipPair]:
+def partition_of(pair: ClipPair, t: int) -> Partition:
+    """Return frame t's partition, of which only the transform units are known."""
+    assert pair.transforms is not None, "the clips were loaded without transform units"
+    transform, (_, height, width) = pair.transforms[t], pair.decoded.shape
+    unknown = np.zeros_like(transform)
+    window = ShownWindow(0, 0, width, height)  # training clips are coded at sizes that need no cropping
+    return Partition(transform, unknown, unknown, unknown.view(np.int8), window, slice_types="")
+
+
+def load_pairs(pristine: Path, coded: Path, data: DataRecipe, load: Loaders) -> list[ClipPair]:
     """Read every clip of a folder that the recipe learns from, with its coded versions.
 
     Raises:
@@ -50,7 +73,7 @@ def load_pairs(pristine: Path, coded: Path, data: DataRecipe, load: Load) -> lis
     )
 
 
-def load_validation(pristine: Path, coded: Path, data: DataRecipe, load: Load) -> list[ClipPair]:
+def load_validation(pristine: Path, coded: Path, data: DataRecipe, load: Loaders) -> list[ClipPair]:
     """Read the clips that the recipe holds back; none when it names none of them."""
     if not any(matches(path.stem, data.validation) for path in find_clips(pristine)):
         if data.validation:
@@ -65,7 +88,7 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _pairs(
-    pristine: Path, coded: Path, data: DataRecipe, load: Load, is_wanted: Callable[[str], bool]
+    pristine: Path, coded: Path, data: DataRecipe, load: Loaders, is_wanted: Callable[[str], bool]
 ) -> list[ClipPair]:
     sources = [path for path in find_clips(pristine) if is_wanted(path.stem)]
     if not sources:
@@ -73,8 +96,8 @@ def _pairs(
     return [pair for source in sources for pair in _versions(source, coded, data, load)]
 
 
-def _versions(source: Path, coded: Path, data: DataRecipe, load: Load) -> list[ClipPair]:
-    luma = load(source)
+def _versions(source: Path, coded: Path, data: DataRecipe, load: Loaders) -> list[ClipPair]:
+    luma = load.luma(source)
     found = []
     for configuration in data.configuration:
         for qp in data.qp:
@@ -82,12 +105,13 @@ def _versions(source: Path, coded: Path, data: DataRecipe, load: Load) -> list[C
             if not version.exists():
                 raise InputError(
                     f"{version} is missing. Make it:  python training/compress.py {source.parent} "
-                    f"--configuration {configuration} --qp {qp} --output {coded}"
+                    f"{compress_options(configuration)} --qp {qp} --output {coded}"
                 )
-            decoded = load(version)
+            decoded = load.luma(version)
             if decoded.shape != luma.shape:
                 raise InputError(
                     f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; delete it, make it again."
                 )
-            found.append(ClipPair(source.stem, qp, luma, decoded))
+            transforms = load.transforms(version) if load.transforms else None
+            found.append(ClipPair(source.stem, qp, luma, decoded, transforms))
     return found

@@ -76,3 +76,10 @@ class Coding:
             return {"preset": x264_settings.PRESET, "x264-params": params}
         params = x265_settings.x265_params(self.configuration, self.qp, n_frames, self.transform_depth)
         return {"preset": x265_settings.PRESET, "x265-params": params}
+
+
+def compress_options(name: str) -> str:
+    """Return what makes training/compress.py write folders of this `Coding.name`: avc-ldp, ldp-hm-tu3."""
+    configuration, _, depth = name.removeprefix("avc-").partition("-tu")
+    codec = " --codec avc" if name.startswith("avc-") else ""
+    return f"--configuration {configuration}{codec}" + (f" --transform-depth {depth}" if depth else "")

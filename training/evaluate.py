@@ -27,6 +27,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
 from cvqe.errors import CvqeError, ExitCode
 from training.evaluation.evaluation import Evaluation, Hooks, evaluate
 from training.evaluation.ffmpeg_filter import STRENGTHS
+from training.evaluation.network_windows import GUIDES
 from training.evaluation.run import Done, Job
 
 FRAME_NOTE_S = 5.0  # a slow network is heard of this often
@@ -52,6 +53,12 @@ def parse_args(argv: list[str] | None = None) -> Evaluation:
     parser.add_argument("--precision", default=default.precision, help="of networks; checkpoints: fp32 [%(default)s]")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default=default.device, help="of checkpoints [%(default)s]"
+    )
+    parser.add_argument(
+        "--guide",
+        choices=GUIDES,
+        default=default.guide,
+        help="what guides networks that take a guided map: transform units, or the grid that stands in [%(default)s]",
     )
     parser.add_argument(
         "--workers", type=int, default=default.workers, help="processes; more than one disturb the times [%(default)s]"

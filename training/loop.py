@@ -98,6 +98,7 @@ class Trainer:
         """Return the averaged weights and what is known of them: what export and evaluation read."""
         network, data = self.recipe.network, self.recipe.data
         facts = {"network": network.name, "options": dict(network.options), "qp": list(data.qp), "step": self.step}
+        facts["neighbors"] = data.neighbors
         return {**facts, "recipe": recipe_as_mapping(self.recipe), "state_dict": self.average.state_dict()}
 
     def _losses(self, batch: Batch) -> tuple[Tensor, Terms]:
@@ -111,8 +112,9 @@ class Trainer:
 
     def _tensors(self, batch: Batch) -> dict[str, Tensor]:
         device = self.place.device
-        tensors = {name: torch.from_numpy(part).to(device).float() for name, part in vars(batch).items()}
-        for name in ("window", "pristine"):
+        parts = {name: part for name, part in vars(batch).items() if part is not None}
+        tensors = {name: torch.from_numpy(part).to(device).float() for name, part in parts.items()}
+        for name in tensors.keys() & {"window", "pristine", "guide"}:
             tensors[name] = (tensors[name] / 255).contiguous(memory_format=torch.channels_last)
         return tensors
 

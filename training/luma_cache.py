@@ -1,6 +1,5 @@
 """Decoded luma kept as arrays on disk: a second start maps them into memory instead of decoding."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
+from training.file_key import key_of
 
 Luma = NDArray[np.uint8]
 
@@ -24,7 +24,7 @@ class LumaCache:
         Raises:
             InputError: the clip can't be decoded, or the folder can't be written.
         """
-        kept = self.folder / f"{clip.stem}_{_key(clip)}.npy"
+        kept = self.folder / f"{clip.stem}_{key_of(clip)}.npy"
         if not kept.exists():
             self._keep(clip, kept)
         try:
@@ -47,12 +47,3 @@ class LumaCache:
             if unfinished.is_file():
                 unfinished.unlink()
             raise InputError(f"{self.folder} can't keep decoded clips ({error}); name another --cache.") from error
-
-
-def _key(clip: Path) -> str:
-    try:
-        facts = clip.stat()
-    except OSError as error:
-        raise InputError(f"{clip} can't be read ({error.strerror}).") from error
-    words = f"{clip.resolve()} {facts.st_size} {facts.st_mtime_ns}"
-    return hashlib.sha256(words.encode()).hexdigest()[:12]

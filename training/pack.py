@@ -12,11 +12,10 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cvqe.errors import CvqeError, UsageError
-from cvqe.models import create
+from cvqe.models import create, takes_guide
 from training.clip_pairs import load_pairs
-from training.luma_cache import LumaCache
-from training.patches import PatchSource
 from training.recipe import load_recipe, with_overrides
+from training.run import loaders, patch_source
 from training.window_pack import save_windows
 
 
@@ -45,11 +44,12 @@ def pack(options: Packing) -> list[Path]:
     if options.packs > 1 and "{}" not in options.output:
         raise UsageError(f"{options.output} is one name for {options.packs} packs; put {{}} where the number goes.")
     recipe = with_overrides(load_recipe(options.config), list(options.overrides))
-    radius = int(create(recipe.network.name, **recipe.network.options).radius)
-    load = LumaCache(options.cache or options.coded / "cache").load
+    network = create(recipe.network.name, **recipe.network.options)
+    radius, is_guided = int(network.radius), takes_guide(network)
+    load = loaders(options.cache or options.coded / "cache", is_guided)
     pairs = load_pairs(options.clips, options.coded, recipe.data, load)
     seeds = range(options.seed, options.seed + options.packs)
-    sources = [PatchSource(pairs, radius, recipe.data.patch_px, recipe.data.weight_of_qp, seed) for seed in seeds]
+    sources = [patch_source(pairs, radius, recipe.data, seed, is_guided) for seed in seeds]
     return [
         save_windows(source, options.windows, Path(options.output.format(f"{number:03d}")))
         for number, source in enumerate(sources)

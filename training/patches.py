@@ -3,15 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
+from cvqe.neighbors import ADJACENT, spacing
 from training.batches import Batch
 from training.clip_pairs import ClipPair
+from training.guides import Guides
 
 Luma = NDArray[np.uint8]
+Plane = TypeVar("Plane", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,37 @@ class View:
         y, x = (int(random.integers(room + 1)) for room in (room_y, room_x))
         return cls(y, x, turns=int(random.integers(4)), is_flipped=bool(random.integers(2)))
 
-    def of(self, frames: Luma, patch_px: int) -> Luma:
+    def of(self, frames: NDArray[Plane], patch_px: int) -> NDArray[Plane]:
         """Cut and turn frames [T, H, W] to [T, P, P]."""
         patch = frames[:, self.y : self.y + patch_px, self.x : self.x + patch_px]
         turned = np.rot90(patch, self.turns, axes=(1, 2))
         return turned[:, :, ::-1] if self.is_flipped else turned
 
 
+class Drawn(NamedTuple):
+    """One window."""
+
+    decoded: Luma
+    pristine: Luma
+    frame_mse: float
+    qp: int
+    guide: NDArray[np.float32] | None
+
+
 class PatchSource:
     """Batches of windows from anywhere in the clips; a clip is drawn as often as it has pixels."""
 
     def __init__(
-        self, pairs: list[ClipPair], radius: int, patch_px: int, weight_of_qp: Mapping[str, float], seed: int
+        self,
+        pairs: list[ClipPair],
+        radius: int,
+        patch_px: int,
+        weight_of_qp: Mapping[str, float],
+        seed: int,
+        neighbors: str = ADJACENT,
+        guides: Guides | None = None,
     ) -> None:
-        """Take clips in memory or memory-mapped.
+        """Take clips in memory or memory-mapped; `guides` makes guided maps for a network that takes them.
 
         Raises:
             InputError: a clip is smaller than a patch.
@@ -55,6 +76,7 @@ class PatchSource:
                     f'Leave it out (data.exclude = ["{pair.name}"]) or learn from smaller patches (data.patch_px).'
                 )
         self.pairs, self.radius, self.patch_px, self.seed = pairs, radius, patch_px, seed
+        self.neighbors, self.guides = neighbors, guides
         weights = np.array([pair.pristine.size * weight_of_qp.get(str(pair.qp), 1.0) for pair in pairs], np.float64)
         self.probabilities = weights / weights.sum()
 
@@ -63,27 +85,33 @@ class PatchSource:
         random = np.random.default_rng((self.seed, rank, step))
         drawn = [self._draw(random) for _ in range(size)]
         return Batch(
-            window=np.stack([decoded for decoded, _, _, _ in drawn]),
-            pristine=np.stack([pristine for _, pristine, _, _ in drawn]),
-            frame_mse=np.array([mse for _, _, mse, _ in drawn], np.float32),
-            qp=np.array([qp for _, _, _, qp in drawn], np.float32),
+            window=np.stack([window.decoded for window in drawn]),
+            pristine=np.stack([window.pristine for window in drawn]),
+            frame_mse=np.array([window.frame_mse for window in drawn], np.float32),
+            qp=np.array([window.qp for window in drawn], np.float32),
+            guide=np.stack([window.guide for window in drawn if window.guide is not None]) if self.guides else None,
         )
 
     def facts(self) -> str:
         """Return a digest of the clips' names, QPs, sizes and coding errors."""
-        words = [(pair.name, pair.qp, pair.pristine.shape, pair.frame_mse.tolist()) for pair in self.pairs]
+        words: list[object] = [
+            (pair.name, pair.qp, pair.pristine.shape, pair.frame_mse.tolist()) for pair in self.pairs
+        ]
+        if self.guides or self.neighbors != ADJACENT:
+            words.append((self.neighbors, self.guides))
         return hashlib.sha256(repr(words).encode()).hexdigest()
 
-    def _draw(self, random: np.random.Generator) -> tuple[Luma, Luma, float, int]:
+    def _draw(self, random: np.random.Generator) -> Drawn:
         pair = self.pairs[random.choice(len(self.pairs), p=self.probabilities)]
         n_frames, height, width = pair.pristine.shape
         t = int(random.integers(n_frames))
-        frames = window_frames(t, self.radius, n_frames)
+        frames = window_frames(t, self.radius, n_frames, spacing(self.neighbors, t))
         view = View.draw(random, height - self.patch_px, width - self.patch_px)
         decoded, pristine = (view.of(clip, self.patch_px)[frames] for clip in (pair.decoded, pair.pristine))
-        return decoded, pristine, float(pair.frame_mse[t]), pair.qp
+        guide = view.of(self.guides.draw(pair, t, random)[None], self.patch_px) if self.guides else None
+        return Drawn(decoded, pristine, float(pair.frame_mse[t]), pair.qp, guide)
 
 
-def window_frames(t: int, radius: int, n_frames: int) -> NDArray[np.intp]:
+def window_frames(t: int, radius: int, n_frames: int, spacing: int = 1) -> NDArray[np.intp]:
     """Return the frame numbers around t, [2R+1]; before the first and after the last, time stands still."""
-    return np.clip(np.arange(t - radius, t + radius + 1), 0, n_frames - 1)
+    return np.clip(t + spacing * np.arange(-radius, radius + 1), 0, n_frames - 1)

@@ -29,6 +29,8 @@ class DataRecipe:
     qp: tuple[int, ...] = (22, 27, 32, 37, 42)
     weight_of_qp: Mapping[str, float] = field(default_factory=dict)
     patch_px: int = 128
+    neighbors: str = "adjacent"
+    fixed_grid_share: float = 0.1
     exclude: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
 

@@ -9,14 +9,17 @@ from torch import nn
 
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import InputError, UsageError
-from cvqe.models import create
+from cvqe.models import create, takes_guide
+from cvqe.neighbors import NEIGHBORS
 from training.batches import Source
-from training.clip_pairs import load_pairs, load_validation
+from training.clip_pairs import ClipPair, Loaders, load_pairs, load_validation
+from training.guides import Guides
 from training.loop import Trainer, train
 from training.luma_cache import LumaCache
+from training.partition_cache import PartitionCache
 from training.patches import PatchSource
 from training.processes import Place, joined
-from training.recipe import Recipe, load_recipe, with_overrides
+from training.recipe import DataRecipe, Recipe, load_recipe, with_overrides
 from training.run_state import Files, load_state
 from training.start import STARTS
 from training.validation import Validation
@@ -55,7 +58,7 @@ def run_training(options: Training) -> Path:
         torch.set_num_threads(options.threads)
     with joined(options.device) as place:
         trainer = _trainer(options, recipe, place)
-        source, validation = _data(options, recipe, int(trainer.network.radius))
+        source, validation = _data(options, recipe, trainer.network)
         origin = {"data": source.facts(), "processes": place.n_processes}
         if options.resume:
             trainer.load_state(load_state(files.state, recipe, origin))
@@ -74,11 +77,14 @@ def checked(recipe: Recipe) -> Recipe:
     for what, value, known in (
         ("loss.picture", recipe.loss.picture, PICTURE_LOSSES),
         ("network.start", recipe.network.start, STARTS),
+        ("data.neighbors", recipe.data.neighbors, NEIGHBORS),
         ("schedule.decay", recipe.schedule.decay, ("cosine", "constant")),
         ("run.precision", recipe.run.precision, ("fp32", "bf16", "fp16")),
     ):
         if value not in known:
             raise UsageError(f"{what} is {value!r}; choose one of {', '.join(known)}.")
+    if not 0 <= recipe.data.fixed_grid_share <= 1:
+        raise UsageError(f"data.fixed_grid_share is {recipe.data.fixed_grid_share}; a share from 0 to 1 was expected.")
     if min(recipe.schedule.steps, recipe.schedule.batch, recipe.data.patch_px) < 1:
         raise UsageError("schedule.steps, schedule.batch and data.patch_px must be 1 or more.")
     return recipe
@@ -137,15 +143,24 @@ def take_weights(network: nn.Module, origin: Path, name: str) -> None:
     log.info("%d of %d tensors from %s%s", len(found), len(own), origin, f"; fresh: {', '.join(left)}" if left else "")
 
 
-def _data(options: Training, recipe: Recipe, radius: int) -> tuple[Source, Validation | None]:
-    data, seed = recipe.data, recipe.run.seed
+def _data(options: Training, recipe: Recipe, network: nn.Module) -> tuple[Source, Validation | None]:
+    data, seed, radius, is_guided = recipe.data, recipe.run.seed, int(network.radius), takes_guide(network)
     if options.windows:
         log.info("packs hold no whole clips: nothing is held back to validate on")
-        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp), None
+        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp, is_guided), None
     assert options.clips and options.coded  # _check_files
-    load = LumaCache(options.cache or options.coded / "cache").load
+    load = loaders(options.cache or options.coded / "cache", is_guided)
     held_back = load_validation(options.clips, options.coded, data, load)
-    pairs = load_pairs(options.clips, options.coded, data, load)
-    return PatchSource(pairs, radius, data.patch_px, data.weight_of_qp, seed), Validation(
-        held_back
-    ) if held_back else None
+    source = patch_source(load_pairs(options.clips, options.coded, data, load), radius, data, seed, is_guided)
+    return source, Validation(held_back, data.neighbors) if held_back else None
+
+
+def loaders(cache: Path, is_guided: bool) -> Loaders:
+    """Return what reads clips once and keeps them in a folder."""
+    return Loaders(LumaCache(cache).load, PartitionCache(cache).load if is_guided else None)
+
+
+def patch_source(pairs: list[ClipPair], radius: int, data: DataRecipe, seed: int, is_guided: bool) -> PatchSource:
+    """Return windows as a recipe asks for them."""
+    guides = Guides(data.fixed_grid_share) if is_guided else None
+    return PatchSource(pairs, radius, data.patch_px, data.weight_of_qp, seed, data.neighbors, guides)

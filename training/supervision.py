@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cvqe.layers.warp import warp
-from cvqe.models import live, takes_qp, tgafnet
-from training.losses import PICTURE_LOSSES, charbonnier, frame_relative
+from cvqe.models import live, mganet, takes_guide, takes_qp, tgafnet
+from training.losses import PICTURE_LOSSES, PictureLoss, charbonnier, frame_relative
 from training.recipe import LossRecipe
 
 FADED = 0.2  # what is left of the alignment's weight
@@ -58,9 +58,15 @@ class Supervised(nn.Module):
         window, frame_mse = batch["window"], batch["frame_mse"]
         middle = window.shape[1] // 2
         target, pristine = window[:, middle, None], batch["pristine"][:, middle, None]
-        enhanced, alignment = self.look(window, batch["pristine"], batch["qp"], step)
+        if isinstance(self.network, mganet.MGANet):
+            images = self.network.images(window, batch.get("guide"))
+            enhanced, alignment = images.enhanced, None
+            picture = mganet_picture_loss(images, pristine, frame_mse, self.picture_loss)
+        else:
+            enhanced, alignment = self.look(window, batch["pristine"], batch["qp"], step)
+            picture = self.picture_loss(enhanced.float(), pristine, frame_mse)
         terms = {
-            "picture": self.picture_loss(enhanced.float(), pristine, frame_mse),
+            "picture": picture,
             "error": frame_relative(enhanced.float(), pristine, frame_mse),
             "decoded": frame_relative(target.float(), pristine, frame_mse),
         }
@@ -68,7 +74,7 @@ class Supervised(nn.Module):
             terms["alignment"] = alignment
         for teacher in self.teachers:
             with torch.no_grad():
-                example = output_of(teacher, window, batch["qp"])
+                example = output_of(teacher, window, batch["qp"], batch.get("guide"))
             terms["distillation"] = frame_relative(enhanced.float(), example.float(), frame_mse)
         return terms
 
@@ -85,10 +91,22 @@ class Supervised(nn.Module):
         return output_of(network, window, qp), None
 
 
-def output_of(network: nn.Module, window: Tensor, qp: Tensor) -> Tensor:
-    """Return what a network makes of a window, told the QP if it wants to know."""
-    enhanced: Tensor = network(window, qp) if takes_qp(network) else network(window)
+def output_of(network: nn.Module, window: Tensor, qp: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Return what a network makes of a window, told the QP and given the guided map if it wants them."""
+    told = [qp] * takes_qp(network) + [guide] * takes_guide(network)
+    enhanced: Tensor = network(window, *told)
     return enhanced
+
+
+def mganet_picture_loss(images: mganet.Images, pristine: Tensor, frame_mse: Tensor, loss: PictureLoss) -> Tensor:
+    """Return the loss of the picture and 2^-i times that of every intermediate image: eq. (15), (16) of MGANet.
+
+    Those are compared with means of the pristine target, [N, 1, H, W]; the finest has i = 1.
+    """
+    total = loss(images.enhanced, pristine, frame_mse)
+    for i, (image, side_px) in enumerate(zip(images.intermediate, images.sides_px, strict=True), 1):
+        total = total + 2.0**-i * loss(image, mganet.shrunk(pristine, side_px), frame_mse)
+    return total
 
 
 def fading(step: int, n_steps: int) -> float:

@@ -1,6 +1,7 @@
 """Windows cut beforehand into one .npz: a training that needs neither clips nor PyAV, on any machine.
 
 window [N, 2R+1, S, S] uint8   pristine [N, 2R+1, S, S] uint8   frame_mse [N] float32   qp [N] float32
+guide [N, 1, S, S] float16, in levels, for networks that take a guided map
 """
 
 import hashlib
@@ -10,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvqe.errors import InputError
 from training.batches import Batch, Source
-from training.patches import Luma, View
+from training.patches import Plane, View
 
 PARTS = ("window", "pristine", "frame_mse", "qp")
+GUIDE = "guide"
 
 
 def save_windows(source: Source, n_windows: int, path: Path) -> Path:
@@ -24,7 +27,10 @@ def save_windows(source: Source, n_windows: int, path: Path) -> Path:
     unfinished = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished.open("wb") as file:
-        np.savez_compressed(file, **{part: getattr(batch, part) for part in PARTS})
+        parts = {part: getattr(batch, part) for part in PARTS}
+        if batch.guide is not None:
+            parts[GUIDE] = batch.guide.astype(np.float16)  # within a sixteenth of a level
+        np.savez_compressed(file, **parts)
     return unfinished.replace(path)
 
 
@@ -32,22 +38,29 @@ class PackedWindows:
     """Batches from packs; a patch is cut and turned anew each time when the packs' windows are larger."""
 
     def __init__(
-        self, packs: Sequence[Path], radius: int, patch_px: int, seed: int, qps: Sequence[int] | None = None
+        self,
+        packs: Sequence[Path],
+        radius: int,
+        patch_px: int,
+        seed: int,
+        qps: Sequence[int] | None = None,
+        is_guided: bool = False,
     ) -> None:
-        """Read the packs into memory.
+        """Read the packs into memory, with their guided maps if a network takes them.
 
         Raises:
             InputError: a pack can't be read, its windows have another radius or are smaller than a patch, or were coded
                 at a QP that is none of `qps`.
         """
-        contents = [_read(pack, 2 * radius + 1, patch_px) for pack in packs]
+        names = (*PARTS, GUIDE) if is_guided else PARTS
+        contents = [_read(pack, 2 * radius + 1, patch_px, names) for pack in packs]
         sizes = {content.window.shape[-1] for content in contents}
         if len(sizes) > 1:
             raise InputError(f"the packs hold windows of {sorted(sizes)} px; use packs of one size at a time.")
         found = {int(qp) for content in contents for qp in content.qp}
         if qps is not None and not found <= set(qps):
             raise InputError(f"the packs hold windows of QP {sorted(found)}, the recipe learns from {sorted(qps)}.")
-        parts = {part: np.concatenate([getattr(content, part) for content in contents]) for part in PARTS}
+        parts = {part: np.concatenate([getattr(content, part) for content in contents]) for part in names}
         self.windows, self.patch_px, self.seed = Batch(**parts), patch_px, seed
 
     def facts(self) -> str:
@@ -61,17 +74,18 @@ class PackedWindows:
         room = self.windows.window.shape[-1] - self.patch_px
         views = [View.draw(random, room, room) for _ in range(size)]
 
-        def cut(part: str) -> Luma:
-            clips = getattr(self.windows, part)
+        def cut(clips: NDArray[Plane]) -> NDArray[Plane]:
             return np.stack([view.of(clips[n], self.patch_px) for n, view in zip(chosen, views, strict=True)])
 
-        return Batch(cut("window"), cut("pristine"), self.windows.frame_mse[chosen], self.windows.qp[chosen])
+        kept = self.windows
+        guide = None if kept.guide is None else cut(kept.guide).astype(np.float32)
+        return Batch(cut(kept.window), cut(kept.pristine), kept.frame_mse[chosen], kept.qp[chosen], guide)
 
 
-def _read(pack: Path, n_frames: int, patch_px: int) -> Batch:
+def _read(pack: Path, n_frames: int, patch_px: int, names: Sequence[str]) -> Batch:
     try:
         with np.load(pack) as content:
-            batch = Batch(**{part: content[part] for part in PARTS})
+            batch = Batch(**{part: content[part] for part in names})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{pack} is no pack of windows ({error}). Make one:  python training/pack.py --help"

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from cvqe.models import takes_guide
+
 
 class PixelEnds(nn.Module):
     """Whole levels in, whole levels out; scaling and rounding are float32 at any precision of the network."""
@@ -13,18 +15,21 @@ class PixelEnds(nn.Module):
         self.network, self.has_pairs = network, bit_depth > 8
         self.peak = float(2**bit_depth - 1)
 
-    def forward(self, window: Tensor, *qp: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, window: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
         """Enhance the target of a window.
 
         Args:
             window: uint8 [1, 2R+1, H, W], or [1, 2R+1, H, W, 2] for byte pairs.
-            qp: float32 [1], where the network takes one.
+            others: what else the network takes: a QP, float32 [1]; then a guide, float32 [1, 1, H, W], in levels.
 
         Returns:
             uint8 [1, 1, H, W] (or [1, 1, H, W, 2]), and the float32 mean of the luma before rounding, which is not
             finite where a pixel isn't.
         """
-        luma = self.network(self._levels(window) * (1 / self.peak), *qp).float()
+        inputs = [self._levels(window) * (1 / self.peak), *others]
+        if takes_guide(self.network):
+            inputs[-1] = inputs[-1] * (1 / self.peak)
+        luma = self.network(*inputs).float()
         whole = torch.nan_to_num(luma * self.peak).round().clamp(0, self.peak)
         return self._bytes(whole), luma.mean()
 

@@ -5,7 +5,7 @@ import onnxruntime
 
 from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
-from runtime.engine import EngineRequest, Enhanced, Luma, last_words, qp_input
+from runtime.engine import EngineRequest, Enhanced, Guide, Luma, frame_inputs, last_words
 
 
 class OnnxRuntimeEngine:
@@ -29,10 +29,11 @@ class OnnxRuntimeEngine:
             model.content, _session_options(request.threads), providers=["CPUExecutionProvider"]
         )
 
-    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """Enhance one window; see `Engine`."""
-        feeds = {WINDOW: frames[None], **self._feeds, **qp_input(self._manifest, qp)}
-        enhanced, mean = self._session.run([ENHANCED, MEAN], feeds)
+        others = frame_inputs(self._manifest, frames.shape[1:3], qp, guide)
+        window = np.ascontiguousarray(frames[None])  # it would be read as if it were in one piece
+        enhanced, mean = self._session.run([ENHANCED, MEAN], {WINDOW: window, **self._feeds, **others})
         return Enhanced(enhanced[0, 0], bool(np.isfinite(mean)))
 
 

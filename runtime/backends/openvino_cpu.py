@@ -4,12 +4,13 @@ import numpy as np
 import openvino
 
 from cvqe.errors import BackendError
-from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
+from cvqe.manifest import ENHANCED, GUIDE, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
+from runtime.backends.openvino_guide import guide_without_scaling
 from runtime.backends.openvino_slices import slices_before_conversion
 from runtime.backends.openvino_splits import splits_to_convolutions
-from runtime.engine import EngineRequest, Enhanced, Luma, last_words, qp_input
+from runtime.engine import EngineRequest, Enhanced, Guide, Luma, frame_inputs, last_words
 
 DEVICE = "CPU"
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -32,7 +33,11 @@ class OpenVinoEngine:
         self._manifest = file.manifest
         model = core.read_model(file.content)
         pair = [2] if file.manifest.bit_depth == 16 else []
-        model.reshape({WINDOW: [1, file.manifest.window_frames, request.height, request.width, *pair]})
+        size = [request.height, request.width]
+        guide = {GUIDE: [1, 1, *size]} if file.manifest.takes_guide else {}
+        model.reshape({WINDOW: [1, file.manifest.window_frames, *size, *pair], **guide})
+        if guide:
+            guide_without_scaling(model)
         slices_before_conversion(model)
         if self.precision == "bf16":
             splits_to_convolutions(model)
@@ -42,13 +47,16 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads,
         }
         self._request = core.compile_model(model, DEVICE, settings).create_infer_request()
-        self._feeds = {PEAK: np.array(2**request.bit_depth - 1, np.float32)} if pair else {}
+        self._peak = np.array(2**request.bit_depth - 1, np.float32)
+        self._feeds = {PEAK: self._peak} if pair else {}
 
-    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """Enhance one window; see `Engine`."""
-        window = openvino.Tensor(frames[None], shared_memory=True)
-        feeds = {WINDOW: window, **self._feeds, **qp_input(self._manifest, qp)}
-        outputs = self._request.infer(feeds, share_outputs=True)
+        window = openvino.Tensor(np.ascontiguousarray(frames[None]), shared_memory=True)
+        others = frame_inputs(self._manifest, frames.shape[1:3], qp, guide)
+        if GUIDE in others:
+            others[GUIDE] = others[GUIDE] / self._peak
+        outputs = self._request.infer({WINDOW: window, **self._feeds, **others}, share_outputs=True)
         luma = outputs[ENHANCED][0, 0].copy()  # the request writes its next result to the same place
         return Enhanced(luma, bool(np.isfinite(outputs[MEAN])))
 

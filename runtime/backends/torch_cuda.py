@@ -12,13 +12,14 @@ from torch import Tensor
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import BackendError
 from cvqe.layers.pixel_ends import PixelEnds
+from cvqe.manifest import WINDOW
 from plugins.deform_conv.torch_op import register
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda
 from runtime.cuda.network import Launch, TensorSpec
 from runtime.cuda.network_device import engine_on_device
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
-from runtime.engine import EngineRequest
+from runtime.engine import EngineRequest, names_of_frame_inputs
 
 DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 WARM_UPS = 2  # cuDNN picks its algorithms, our kernels are compiled and loaded
@@ -40,7 +41,7 @@ class TorchNetwork:
         network = network_from_checkpoint(load_checkpoint(request.model.path))
         half = network.to(device, DTYPES[self.precision], memory_format=torch.channels_last)
         self._ends = PixelEnds(half, request.bit_depth).eval()
-        self._takes_qp, self._device = manifest.takes_qp, device
+        self._others, self._device = names_of_frame_inputs(manifest), device
         self._pool: Any = None
 
     def prepared(self, addresses: Mapping[str, int], stream: int) -> Launch:
@@ -70,9 +71,7 @@ class TorchNetwork:
         self._pool = None
 
     def _run(self, tensors: Mapping[str, Tensor]) -> None:
-        window, *_ = (tensors[spec.name] for spec in self.inputs)
-        qp = [tensors[self.inputs[-1].name]] if self._takes_qp else []
-        results = self._ends(window, *qp)
+        results = self._ends(tensors[WINDOW], *(tensors[name] for name in self._others))
         for spec, result in zip(self.outputs, results, strict=True):
             tensors[spec.name].copy_(result)
 

@@ -1,7 +1,7 @@
 """The engine protocol on an NVIDIA GPU, for any library that runs a network on device addresses.
 
               frame n+1                  frame n                          frame n-1
-    upload    wait staging, H2D, (copy)  [qp H2D]
+    upload    wait staging, H2D, (copy)  [qp, guide H2D]
                        | uploaded[place]      | fed[phase]
     compute            '------------> wait both, (gather), network        computed[phase]
                                                                               |
@@ -11,25 +11,26 @@ Each row is a stream; frames of different columns are at work at the same time. 
 
     staging   the uploading thread waits on the host until the last copy from it is done, then writes
     place     FrameRing lets it be written again once the results of all its windows were taken: the device has read it
-    phase     inputs, outputs and graph of one start slot; out once at a time, because its place is
+    phase     inputs, outputs and graph of one start slot and spacing; out once at a time, because its place is
     lane      page-locked memory a result comes back in; ahead + 1 of them, as many as windows may be out
 
 So the device waits for events only where work is handed from stream to stream (uploaded, fed, computed), and the host
 only where it reuses or reads memory (staging, downloaded). Where H*W (times 2 for byte pairs) is no multiple of 256
-bytes, most windows begin at an address that TensorRT refuses: they are gathered, in the graph, before the network.
+bytes, most windows begin at an address that TensorRT refuses, and where they hold every other frame they are not in one
+piece: these are gathered, in the graph, before the network.
 """
 
 import weakref
 
 import numpy as np
 
-from cvqe.manifest import PEAK, QP
+from cvqe.manifest import PEAK
 from runtime.cuda.device_slots import DeviceSlots
 from runtime.cuda.driver import Cuda
 from runtime.cuda.gpu import Gpu
 from runtime.cuda.network import DeviceNetwork
 from runtime.cuda.phase import PendingWindow, Phase
-from runtime.engine import EngineRequest, Enhanced, Luma, qp_input
+from runtime.engine import EngineRequest, Enhanced, Guide, Luma, frame_inputs, names_of_frame_inputs
 from runtime.slots import RingLayout
 
 
@@ -46,7 +47,7 @@ class CudaEngine:
         self._manifest = request.model.manifest
         # above 8 bit the network takes byte pairs, and is told the largest sample
         constants = {} if request.bit_depth <= 8 else {PEAK: np.array(2**request.bit_depth - 1, np.float32)}
-        self._gpu = Gpu(cuda, network, constants, [QP] if self._manifest.takes_qp else [])
+        self._gpu = Gpu(cuda, network, constants, names_of_frame_inputs(self._manifest))
         self._own_slots: DeviceSlots | None = None
         # an engine that nobody closed still gives its memory back, at the latest before the interpreter ends
         self._finalizer = weakref.finalize(self, self._gpu.close)
@@ -55,17 +56,17 @@ class CudaEngine:
         """See `StreamingEngine`."""
         return DeviceSlots(self._gpu, layout)
 
-    def submit(self, window: Phase, qp: float | None = None) -> PendingWindow:
+    def submit(self, window: Phase, qp: float | None = None, guide: Guide | None = None) -> PendingWindow:
         """See `StreamingEngine`."""
         self._gpu.cuda.use()
-        return window.submit(qp_input(self._manifest, qp))
+        return window.submit(frame_inputs(self._manifest, self._gpu.frame_shape[:2], qp, guide))
 
-    def enhance(self, frames: Luma, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """See `Engine`; uploads the whole window and waits, so a stream is faster through open_slots and submit."""
         slots = self._slots_for_one_window()
         for place, frame in enumerate(frames):
             slots.write(place, frame)
-        return self.submit(slots.window(0), qp).result()
+        return self.submit(slots.window(0), qp, guide).result()
 
     def prepare(self) -> None:
         """Get ready for enhance(): the network runs once, so that memory, drivers and libraries are known to do.

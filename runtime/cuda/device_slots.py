@@ -7,7 +7,7 @@ luma -> staging (page-locked, two of them) --upload stream--> place --upload str
 """
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -32,10 +32,10 @@ class Staging:
 
 
 class DeviceSlots:
-    """See `Slots`; a window is a Phase. The frames lie back to back, as the network reads a window."""
+    """See `Slots`; a window is a Phase. The frames lie back to back, as the network reads those of spacing 1."""
 
     def __init__(self, gpu: Gpu, layout: RingLayout, starts: Sequence[int] | None = None) -> None:
-        """Take the memory and prepare the windows that begin in `starts`, by default in every slot.
+        """Take the memory and prepare the windows of every spacing that begin in `starts`, by default in every slot.
 
         Raises:
             BackendError: memory is short, or the network can't be prepared.
@@ -57,13 +57,22 @@ class DeviceSlots:
         self._uploaded = [resources.event() for _ in range(n_places)]
         self._staging = cycle([Staging(gpu, resources) for _ in range(N_STAGING)])
         lanes = cycle([Lane(gpu, resources) for _ in range(self.layout.n_out)])
-        is_aligned = gpu.frame_bytes == aligned(gpu.frame_bytes)
-        gathered = None if is_aligned else resources.device_memory(gpu.window.size_bytes, gpu.compute)
-        last = self.layout.n_window - 1
-        self._phases = {
-            start: Phase(gpu, resources, self._address(start), self._uploaded[start + last], gathered, lanes)
-            for start in starts
-        }
+        self._phases = {}
+        for spacing in self.layout.spacings:
+            gathered = self._gathered(spacing)
+            for start in starts:
+                self._phases[start, spacing] = self._phase(self.layout.places(start, spacing), gathered, lanes)
+
+    def _gathered(self, spacing: int) -> int | None:
+        """Return where windows are gathered; None where they can be read: in one piece, from any place on."""
+        gpu = self._gpu
+        if spacing == 1 and gpu.frame_bytes == aligned(gpu.frame_bytes):
+            return None
+        return self._resources.device_memory(gpu.window.size_bytes, gpu.compute)
+
+    def _phase(self, places: range, gathered: int | None, lanes: Iterator[Lane]) -> Phase:
+        frames = [self._address(place) for place in places]
+        return Phase(self._gpu, self._resources, frames, self._uploaded[places[-1]], gathered, lanes)
 
     def write(self, place: int, luma: Luma) -> None:
         """See `Slots`."""
@@ -82,9 +91,9 @@ class DeviceSlots:
         cuda.copy_on_device(self._address(target), self._address(source), self._gpu.frame_bytes, stream)
         cuda.record(self._uploaded[target], stream)
 
-    def window(self, start: int) -> Phase:
+    def window(self, start: int, spacing: int = 1) -> Phase:
         """See `Slots`."""
-        return self._phases[start]
+        return self._phases[start, spacing]
 
     def close(self) -> None:
         """See `Slots`; waits for the device first. Again: nothing."""

@@ -1,6 +1,6 @@
 """One place for a window to start in: its own inputs, outputs and graph, at addresses that never change."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,15 +31,22 @@ class Lane:
 
 
 class Phase:
-    """The window that starts in one slot: `frames` is its address, `uploaded` the event of its newest frame."""
+    """The window that starts in one slot: addresses of its frames, and `uploaded`, the event of the newest of them."""
 
     def __init__(
-        self, gpu: Gpu, resources: Resources, frames: int, uploaded: int, gathered: int | None, lanes: Iterator[Lane]
+        self,
+        gpu: Gpu,
+        resources: Resources,
+        frames: Sequence[int],
+        uploaded: int,
+        gathered: int | None,
+        lanes: Iterator[Lane],
     ) -> None:
         """Prepare the network for this window and hold it in a graph.
 
         Args:
-            gathered: where the frames are copied to first; None for a window that can be read where it is.
+            gathered: where the frames are copied to first; None for a window that can be read where it is: in one
+                piece.
             lanes: the ring's, in turn and without end.
         """
         self._gpu, self._frames, self._uploaded, self._gathered = gpu, frames, uploaded, gathered
@@ -71,6 +78,7 @@ class Phase:
         if self._staging is None:
             return
         for name, view in self._views.items():
+            assert view.shape == feeds[name].shape
             view[...] = feeds[name]
         gpu = self._gpu
         gpu.cuda.copy_to_device(self._per_frame, self._staging.address, gpu.per_frame.size_bytes, gpu.upload)
@@ -99,7 +107,7 @@ class Phase:
     def _prepared(self, resources: Resources) -> Launch:
         """Let the network warm up, then return what puts a run into the compute stream: a graph's launch, if it can."""
         gpu = self._gpu
-        window = self._frames if self._gathered is None else self._gathered
+        window = self._frames[0] if self._gathered is None else self._gathered
         addresses = {
             WINDOW: window,
             **gpu.constants,
@@ -118,10 +126,16 @@ class Phase:
         return lambda: gpu.cuda.launch(graph, gpu.compute)
 
     def _after_gathering(self, launch: Launch, gathered: int) -> Launch:
-        gpu, frames = self._gpu, self._frames
+        gpu, frame_bytes = self._gpu, self._gpu.frame_bytes
+        pieces = [(self._frames[0], gpu.window.size_bytes)]
+        if self._frames[-1] - self._frames[0] + frame_bytes != gpu.window.size_bytes:  # they don't lie back to back
+            pieces = [(frame, frame_bytes) for frame in self._frames]
 
         def run() -> None:
-            gpu.cuda.copy_on_device(gathered, frames, gpu.window.size_bytes, gpu.compute)
+            target = gathered
+            for frame, size_bytes in pieces:
+                gpu.cuda.copy_on_device(target, frame, size_bytes, gpu.compute)
+                target += size_bytes
             launch()
 
         return run

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +35,13 @@ def save_partitions(partitions: Sequence[Partition], path: Path) -> None:
     """
     if not partitions or len({(part.transform.shape, part.window) for part in partitions}) != 1:
         raise InputError(f"{path.stem}: partitions of one size were expected, at least one; found {len(partitions)}.")
-    maps = {name: np.stack([getattr(part, name) for part in partitions]) for name in _MAPS}
     unfinished = path.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(
-            file,
-            slice_types=np.array([part.slice_types for part in partitions]),
-            temporal_id=np.array([part.temporal_id for part in partitions]),
-            order_count=np.array([part.order_count for part in partitions]),
-            is_whole=np.array([part.is_whole for part in partitions]),
-            window=np.array(partitions[0].window),
-            version=np.array(VERSION),
-            **maps,
-        )
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **_arrays(partitions))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_partitions(path: Path) -> list[Partition]:
@@ -64,6 +58,18 @@ def load_partitions(path: Path) -> list[Partition]:
         return [_partition(arrays, number) for number in range(len(arrays["transform"]))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is no data base of partitions ({error}); make it again.") from error
+
+
+def _arrays(partitions: Sequence[Partition]) -> dict[str, NDArray[Any]]:
+    return {
+        **{name: np.stack([getattr(part, name) for part in partitions]) for name in _MAPS},
+        "slice_types": np.array([part.slice_types for part in partitions]),
+        "temporal_id": np.array([part.temporal_id for part in partitions]),
+        "order_count": np.array([part.order_count for part in partitions]),
+        "is_whole": np.array([part.is_whole for part in partitions]),
+        "window": np.array(partitions[0].window),
+        "version": np.array(VERSION),
+    }
 
 
 def _partition(arrays: dict[str, NDArray[np.generic]], number: int) -> Partition:

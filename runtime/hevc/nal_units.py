@@ -17,8 +17,10 @@ _HVCC_LENGTH_SIZE, _HVCC_ARRAYS = 21, 22  # bytes before the length size, and be
 _SMALLEST_HVCC = 23
 
 SPS_TYPE, PPS_TYPE = 33, 34
+END_TYPES = (36, 37)  # of a sequence, of the bitstream
 FIRST_IRAP_TYPE, LAST_IRAP_TYPE = 16, 23
-IDR_TYPES = (19, 20)
+IDR_TYPES, LAST_BLA_TYPE = (19, 20), 18
+_LAST_SUB_LAYER_TYPE, _LEADING_TYPES = 14, range(6, 10)
 MOST_UNITS = 2048  # in a packet; no level allows more than 600 slices in a picture
 
 
@@ -43,6 +45,27 @@ class NalUnit(NamedTuple):
     def is_idr(self) -> bool:
         """Whether it belongs to a picture that refers to none, nor do those after it."""
         return self.type in IDR_TYPES
+
+    @property
+    def temporal_id(self) -> int:
+        """Sub-layer, from 0: pictures refer to none of a higher one."""
+        return (self.data[1] & 7) - 1
+
+    @property
+    def ends_sequence(self) -> bool:
+        """Whether the next picture starts anew."""
+        return self.type in END_TYPES
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether its order count is the coded one, wherever it stands: an IDR picture, or one after a broken link."""
+        return FIRST_IRAP_TYPE <= self.type <= LAST_BLA_TYPE or self.is_idr
+
+    @property
+    def is_order_anchor(self) -> bool:
+        """Whether later order counts count from its own: lowest sub-layer, others refer to it, it leads to none."""
+        is_referred_to = self.type > _LAST_SUB_LAYER_TYPE or self.type % 2 == 1
+        return self.temporal_id == 0 and is_referred_to and self.type not in _LEADING_TYPES
 
     def payload(self, most_bytes: int | None = None) -> bytes:
         """Return what follows the header, its emulation prevention bytes removed (7.4.2).

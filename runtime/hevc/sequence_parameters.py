@@ -1,12 +1,16 @@
-"""The sequence parameter set: size, depth and block sizes of a video (7.3.2.2), as far as slice headers need it."""
+"""The sequence parameter set: size, depth, block sizes and coding tools of a video (7.3.2.2)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from cvqe.partition import ShownWindow
 from runtime.hevc.bit_reader import BitReader, BitstreamError, required
 from runtime.hevc.reference_sets import ReferenceSet, read_reference_set
 from runtime.hevc.scaling_list import skip_scaling_list
+from runtime.hevc.sequence_extension import SequenceExtension, read_sequence_extension
 
 MAX_ID, MAX_SIDE_PX, MAX_DEPTH = 15, 16384, 16
+MAX_PICTURE_PX = 1 << 27  # beyond level 6.2, and a partition of 40 MB
 MAX_SUB_LAYERS, MAX_REFERENCE_SETS, MAX_LONG_TERMS = 7, 64, 32
 # slice headers of these hold more; FFmpeg does not decode them either
 SCREEN_CONTENT_PROFILES = (9, 11)
@@ -24,6 +28,7 @@ class PictureFormat:
     height: int
     luma_depth: int
     chroma_depth: int
+    window: ShownWindow
 
     @property
     def has_chroma(self) -> bool:
@@ -36,8 +41,7 @@ class PictureFormat:
         return -6 * (self.luma_depth - 8)
 
 
-@dataclass(frozen=True)
-class BlockSizes:
+class BlockSizes(NamedTuple):
     """Sides of blocks as powers of two, and how often a coding block may be split into transforms."""
 
     log2_min_coding: int
@@ -46,6 +50,18 @@ class BlockSizes:
     log2_max_transform: int
     max_depth_inter: int
     max_depth_intra: int
+
+
+class CodingTools(NamedTuple):
+    """Which tools blocks may use; PCM blocks hold samples as they are, of so many bits and between two sides."""
+
+    has_asymmetric_parts: bool
+    has_sample_adaptive_offset: bool
+    has_pcm: bool = False
+    pcm_luma_depth: int = 8
+    pcm_chroma_depth: int = 8
+    log2_min_pcm: int = 0
+    log2_max_pcm: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,22 +78,33 @@ class SequenceParameters:
     format: PictureFormat
     log2_max_order_count: int
     blocks: BlockSizes
-    has_sample_adaptive_offset: bool
+    tools: CodingTools
     reference_sets: tuple[ReferenceSet, ...]
     used_long_terms: tuple[bool, ...] | None
     has_temporal_motion: bool
+    extension: SequenceExtension
+
+    @property
+    def n_columns(self) -> int:
+        """Coding tree blocks side by side."""
+        return -(-self.format.width >> self.blocks.log2_coding_tree)
+
+    @property
+    def n_rows(self) -> int:
+        """Coding tree blocks one below the other."""
+        return -(-self.format.height >> self.blocks.log2_coding_tree)
 
     @property
     def n_coding_trees(self) -> int:
         """Coding tree blocks of a picture."""
-        side = 1 << self.blocks.log2_coding_tree
-        return -(-self.format.width // side) * -(-self.format.height // side)
+        return self.n_columns * self.n_rows
 
 
 def read_sequence_parameters(payload: bytes) -> SequenceParameters:
-    """Read a parameter set up to the flag of temporal motion vectors.
+    """Read a parameter set.
 
-    What follows (VUI, extensions) changes nothing about a slice's header up to its quantiser.
+    VUI and extensions change nothing about a slice's header up to its quantiser: where they can't be read, the
+    extension says so, and the rest holds.
 
     Raises:
         BitstreamError: it is cut off, a value is out of range, or the profile is one of screen content.
@@ -91,18 +118,20 @@ def read_sequence_parameters(payload: bytes) -> SequenceParameters:
     required(log2_max_order_count <= 16, "the length of an order count,", log2_max_order_count)
     _skip_buffering(bits, max_sub_layers)
     blocks = _read_block_sizes(bits, picture)
-    has_sample_adaptive_offset = _read_tools(bits)
+    tools = _read_tools(bits, blocks)
     reference_sets = _read_reference_sets(bits)
     long_terms = _read_long_terms(bits, log2_max_order_count)
+    has_temporal_motion = bits.flag()
     return SequenceParameters(
         id=sps_id,
         format=picture,
         log2_max_order_count=log2_max_order_count,
         blocks=blocks,
-        has_sample_adaptive_offset=has_sample_adaptive_offset,
+        tools=tools,
         reference_sets=reference_sets,
         used_long_terms=long_terms,
-        has_temporal_motion=bits.flag(),
+        has_temporal_motion=has_temporal_motion,
+        extension=read_sequence_extension(bits, max_sub_layers),
     )
 
 
@@ -131,14 +160,24 @@ def _read_format(bits: BitReader) -> PictureFormat:
     chroma_format = bits.unsigned()
     has_separate_planes = chroma_format == 3 and bits.flag()
     width, height = bits.unsigned(), bits.unsigned()
-    if bits.flag():  # cropping
-        for _ in range(4):
-            bits.unsigned()
+    cropped = (bits.unsigned(), bits.unsigned(), bits.unsigned(), bits.unsigned()) if bits.flag() else (0, 0, 0, 0)
     luma_depth, chroma_depth = bits.unsigned() + 8, bits.unsigned() + 8
     required(chroma_format <= 3, "the chroma format", chroma_format)
     required(0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX, "the size", width, height)
     required(max(luma_depth, chroma_depth) <= MAX_DEPTH, "the depth", luma_depth, chroma_depth)
-    return PictureFormat(chroma_format, has_separate_planes, width, height, luma_depth, chroma_depth)
+    required(width * height <= MAX_PICTURE_PX, "the size", width, height)
+    window = _window(chroma_format, width, height, cropped)
+    return PictureFormat(chroma_format, has_separate_planes, width, height, luma_depth, chroma_depth, window)
+
+
+def _window(chroma_format: int, width: int, height: int, cropped: tuple[int, int, int, int]) -> ShownWindow:
+    """Turn cropping, in samples of chroma, into what is shown; all of it where nothing would be left, as in FFmpeg."""
+    x_step, y_step = 1 + (chroma_format in (1, 2)), 1 + (chroma_format == 1)
+    left, right, top, bottom = cropped
+    shown_width, shown_height = width - x_step * (left + right), height - y_step * (top + bottom)
+    if min(shown_width, shown_height) <= 0:
+        return ShownWindow(0, 0, width, height)
+    return ShownWindow(x_step * left, y_step * top, shown_width, shown_height)
 
 
 def _skip_buffering(bits: BitReader, max_sub_layers: int) -> None:
@@ -166,18 +205,22 @@ def _read_block_sizes(bits: BitReader, picture: PictureFormat) -> BlockSizes:
     return BlockSizes(min_coding, coding_tree, min_transform, max_transform, inter, intra)
 
 
-def _read_tools(bits: BitReader) -> bool:
-    """Pass over scaling lists, asymmetric partitions and PCM; return whether there are sample adaptive offsets."""
+def _read_tools(bits: BitReader, blocks: BlockSizes) -> CodingTools:
+    """Pass over scaling lists; read which tools there are."""
     if bits.flag() and bits.flag():
         skip_scaling_list(bits)
-    bits.skip(1)
-    has_sample_adaptive_offset = bits.flag()
-    if bits.flag():
-        bits.skip(4 + 4)
-        bits.unsigned()
-        bits.unsigned()
-        bits.skip(1)
-    return has_sample_adaptive_offset
+    has_asymmetric_parts, has_sample_adaptive_offset = bits.flag(), bits.flag()
+    if not bits.flag():
+        return CodingTools(has_asymmetric_parts, has_sample_adaptive_offset)
+    luma_depth, chroma_depth = bits.bits(4) + 1, bits.bits(4) + 1
+    smallest = bits.unsigned() + 3
+    largest = smallest + bits.unsigned()
+    bits.skip(1)  # the deblocking filter of such blocks
+    is_possible = blocks.log2_min_coding <= smallest and largest <= min(blocks.log2_coding_tree, 5)
+    required(is_possible, "the size of a PCM block, 2 to the power of", smallest, largest)
+    return CodingTools(
+        has_asymmetric_parts, has_sample_adaptive_offset, True, luma_depth, chroma_depth, smallest, largest
+    )
 
 
 def _read_reference_sets(bits: BitReader) -> tuple[ReferenceSet, ...]:

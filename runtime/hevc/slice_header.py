@@ -18,19 +18,39 @@ B_SLICE, P_SLICE, I_SLICE = 0, 1, 2
 
 
 class SliceHeader(NamedTuple):
-    """One slice segment's place and quantiser.
+    """One slice segment's place and what its slice's blocks are coded with.
 
     Attributes:
         is_first: of its picture.
+        is_dependent: it goes on with the slice of the segment before it; all but the place holds nothing then.
         address: of its first coding tree block, in raster order.
-        type, qp: B_SLICE, P_SLICE or I_SLICE, and the quantiser, of its slice; None in a dependent segment, which goes
-            on with those of the segment before it.
+        type, qp: B_SLICE, P_SLICE or I_SLICE, and the quantiser, of its slice; None in a dependent segment.
+        order_count: the low bits of the picture's.
+        has_luma_offsets, has_chroma_offsets: sample adaptive offsets.
+        n_references: pictures in either list.
+        has_no_second_motion: mvd_l1_zero_flag.
+        swaps_contexts: cabac_init_flag.
     """
 
     is_first: bool
+    is_dependent: bool
     address: int
-    type: int | None
-    qp: int | None
+    type: int | None = None
+    qp: int | None = None
+    order_count: int = 0
+    has_luma_offsets: bool = False
+    has_chroma_offsets: bool = False
+    n_references: tuple[int, int] = (0, 0)
+    has_no_second_motion: bool = False
+    swaps_contexts: bool = False
+    n_merge_candidates: int = 0
+
+
+class _Prediction(NamedTuple):
+    n_references: tuple[int, int] = (0, 0)
+    has_no_second_motion: bool = False
+    swaps_contexts: bool = False
+    n_merge_candidates: int = 0
 
 
 def read_slice_header(unit: NalUnit, sets: ParameterSets) -> SliceHeader:
@@ -39,7 +59,25 @@ def read_slice_header(unit: NalUnit, sets: ParameterSets) -> SliceHeader:
     Raises:
         BitstreamError: it is cut off, a value is out of range, or a parameter set it refers to is missing.
     """
-    bits = BitReader(unit.payload(MOST_BYTES))
+    return read_to_quantiser(BitReader(unit.payload(MOST_BYTES)), unit, sets)[0]
+
+
+def read_to_quantiser(
+    bits: BitReader, unit: NalUnit, sets: ParameterSets
+) -> tuple[SliceHeader, PictureParameters, SequenceParameters]:
+    """Read the header as read_slice_header() does, and stop behind the quantiser, or behind a dependent's address.
+
+    Args:
+        bits: of the unit's payload, at its beginning.
+        unit: the segment.
+        sets: the parameter sets that were sent before it.
+
+    Returns:
+        the header, and the parameter sets it refers to.
+
+    Raises:
+        BitstreamError: as read_slice_header().
+    """
     is_first = bits.flag()
     if unit.is_irap:
         bits.skip(1)
@@ -50,9 +88,9 @@ def read_slice_header(unit: NalUnit, sets: ParameterSets) -> SliceHeader:
         address = bits.bits(bits_for(sequence.n_coding_trees))
         required(address < sequence.n_coding_trees, "the address", address)
     if is_dependent:
-        return SliceHeader(is_first, address, None, None)
-    slice_type, qp = _SliceReader(bits, unit, picture, sequence).read()
-    return SliceHeader(is_first, address, slice_type, qp)
+        return SliceHeader(is_first, is_dependent, address), picture, sequence
+    header = _SliceReader(bits, unit, picture, sequence).read(SliceHeader(is_first, is_dependent, address))
+    return header, picture, sequence
 
 
 def bits_for(count: int) -> int:
@@ -68,26 +106,42 @@ class _SliceReader:
     ) -> None:
         self.bits, self.unit, self.picture, self.sequence = bits, unit, picture, sequence
 
-    def read(self) -> tuple[int, int]:
-        """Read on from the reserved bits; return the slice's type and quantiser."""
+    def read(self, place: SliceHeader) -> SliceHeader:
+        """Read on from the reserved bits."""
         bits, sequence = self.bits, self.sequence
         bits.skip(self.picture.n_extra_bits)
         slice_type = bits.unsigned()
         required(slice_type <= I_SLICE, "the slice type", slice_type)
         bits.skip(self.picture.has_output_flag + 2 * sequence.format.has_separate_planes)
-        n_used, has_temporal_motion = (0, False) if self.unit.is_idr else self._references_in_buffer()
-        if sequence.has_sample_adaptive_offset:
-            bits.skip(1 + sequence.format.has_chroma)
+        order_count, n_used, has_temporal_motion = (0, 0, False) if self.unit.is_idr else self._references_in_buffer()
+        has_offsets = sequence.tools.has_sample_adaptive_offset
+        has_luma_offsets = has_offsets and bits.flag()
+        has_chroma_offsets = has_offsets and sequence.format.has_chroma and bits.flag()
+        prediction = _Prediction()
         if slice_type != I_SLICE:
-            self._skip_prediction(slice_type, n_used, has_temporal_motion)
+            prediction = self._prediction(slice_type, n_used, has_temporal_motion)
         qp = self.picture.initial_qp + bits.signed()
         required(sequence.format.lowest_qp <= qp <= HIGHEST_QP, "the quantiser", qp)
-        return slice_type, qp
+        return SliceHeader(
+            place.is_first,
+            place.is_dependent,
+            place.address,
+            slice_type,
+            qp,
+            order_count,
+            has_luma_offsets,
+            has_chroma_offsets,
+            *prediction,
+        )
 
-    def _references_in_buffer(self) -> tuple[int, bool]:
-        """Read which pictures are kept; return how many may be referred to, and whether their motion may be, too."""
+    def _references_in_buffer(self) -> tuple[int, int, bool]:
+        """Read which pictures are kept.
+
+        Returns:
+            the order count's low bits, how many pictures may be referred to, and whether their motion may be, too.
+        """
         bits, known = self.bits, self.sequence.reference_sets
-        bits.skip(self.sequence.log2_max_order_count)
+        order_count = bits.bits(self.sequence.log2_max_order_count)
         if not bits.flag():
             chosen = read_reference_set(bits, known, is_of_slice=True)
         else:
@@ -96,7 +150,7 @@ class _SliceReader:
             required(index < len(known), "the reference picture set", index)
             chosen = known[index]
         n_used = len([distance for distance, is_used in chosen if is_used]) + self._long_terms()
-        return n_used, self.sequence.has_temporal_motion and bits.flag()
+        return order_count, n_used, self.sequence.has_temporal_motion and bits.flag()
 
     def _long_terms(self) -> int:
         """Pass over the long-term pictures; return how many may be referred to."""
@@ -122,13 +176,14 @@ class _SliceReader:
         self.bits.skip(self.sequence.log2_max_order_count)
         return self.bits.flag()
 
-    def _skip_prediction(self, slice_type: int, n_used: int, has_temporal_motion: bool) -> None:
-        """Pass over what P and B slices say of their references."""
+    def _prediction(self, slice_type: int, n_used: int, has_temporal_motion: bool) -> _Prediction:
+        """Read what P and B slices say of their references."""
         bits, picture, is_b = self.bits, self.picture, slice_type == B_SLICE
         n_references = self._numbers_of_references(is_b)
         if picture.may_reorder_references and n_used > 1:
             self._skip_order(n_references, bits_for(n_used))
-        bits.skip(is_b + picture.has_cabac_choice)
+        has_no_second_motion = is_b and bits.flag()
+        swaps_contexts = picture.has_cabac_choice and bits.flag()
         if has_temporal_motion:
             is_from_first = not is_b or bits.flag()
             if n_references[0 if is_from_first else 1] > 1:
@@ -137,6 +192,8 @@ class _SliceReader:
             self._skip_weights(n_references)
         merge = bits.unsigned()
         required(merge < _MOST_MERGE_CANDIDATES, "the number of merge candidates left out,", merge)
+        numbers = n_references[0], n_references[1] if is_b else 0
+        return _Prediction(numbers, has_no_second_motion, swaps_contexts, _MOST_MERGE_CANDIDATES - merge)
 
     def _numbers_of_references(self, is_b: bool) -> list[int]:
         """Read how many pictures each list holds: one list for a P slice, two for a B slice."""

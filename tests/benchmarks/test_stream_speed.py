@@ -41,7 +41,7 @@ def test_slots_are_open_at_the_end_and_closed_whatever_happens(is_finite, events
     class Copying:
         backend, precision, device = "copying", "fp32", "CPU"
 
-        def enhance(self, frames, qp=None):
+        def enhance(self, frames, qp=None, guide=None):
             return Enhanced(frames[1], is_finite)
 
     seen = []
@@ -55,7 +55,7 @@ def test_a_network_that_breaks_down_is_not_timed():
     class Broken:
         backend, precision, device = "broken", "fp32", "CPU"
 
-        def enhance(self, frames, qp=None):
+        def enhance(self, frames, qp=None, guide=None):
             return Enhanced(frames[1], False)
 
     with pytest.raises(ModelError, match="broken gives NaN"):

@@ -92,6 +92,22 @@ def test_a_dynamic_engine_is_built(deformable, tmp_path, build):
     assert engine.manifest.window.opt == (1, 7, 64, 96)
 
 
+@pytest.mark.parametrize(
+    "sizes, guide",
+    [
+        (["--optShapes=window:1x3x35x51"], "1x1x35x51"),
+        (["--minShapes=window:1x3x33x32", "--maxShapes=window:1x3x64x97"], "1x1x33x32 to 1x1x64x97"),
+    ],
+)
+def test_a_guided_network_is_built_and_its_guide_is_as_large_as_the_frames(tmp_path, build, sizes, guide):
+    model = export_network("mganet", tmp_path / "mganet.onnx", "fp16", channels=16)
+    code, _, err = build(f"--onnx={model}", *sizes)
+    assert code == 0, err
+    manifest = load_engine_file(tmp_path / "m.engine").manifest
+    assert str(manifest.profile["guide"]) == guide
+    assert manifest.network.takes_guide and manifest.plugin_sha256 is None
+
+
 @pytest.mark.slow  # another kernel to compile
 def test_masks_may_stay_as_they_are_in_the_file(deformable, tmp_path, build):
     code, _, err = build(f"--onnx={deformable}", STATIC, "--noFusedMasks")

@@ -40,6 +40,23 @@ def test_shapes_left_out_are_those_next_to_them(model, given, expected):
     assert profile_of(model, options) == {"window": ShapeRange(*expected)}
 
 
+@pytest.fixture
+def guided(model):
+    """Return the small network with a guide beside its window, which nothing reads."""
+    frames = [1, 1, "height", "width"]
+    model.graph.input.append(onnx.helper.make_tensor_value_info("guide", onnx.TensorProto.FLOAT, frames))
+    return model
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_guide_is_as_large_as_the_frames_of_the_window(guided, is_told):
+    sizes = {"min_shapes": SMALL, "opt_shapes": MIDDLE, "max_shapes": LARGE}
+    told = {flag: {"guide": (1, 1, *window[2:])} if is_told else {} for flag, window in sizes.items()}
+    options = ShapeOptions(**{flag: {"window": window, **told[flag]} for flag, window in sizes.items()})
+    profile = profile_of(guided, options)
+    assert profile["guide"] == ShapeRange((1, 1, 32, 48), (1, 1, 64, 96), (1, 1, 128, 192))
+
+
 def test_other_inputs_keep_the_shape_of_the_file(deep):
     profile = profile_of(deep, ShapeOptions(opt_shapes={"window": (1, 7, 64, 96, 2)}))
     assert profile["peak"] == ShapeRange((), (), ())
@@ -64,6 +81,12 @@ def test_shapes_that_contradict_the_file_or_each_other_are_refused(model, option
     if advice:  # what is advised can be typed, and is taken
         shapes = parse_args([advice]).shapes
         assert profile_of(model, shapes)["window"].is_static
+
+
+def test_a_guide_of_another_size_than_the_windows_is_refused(guided):
+    options = ShapeOptions(opt_shapes={"window": MIDDLE, "guide": (1, 1, 64, 48)})
+    with pytest.raises(UsageError, match="guide is asked for with a width of 48, but window with one of 96"):
+        profile_of(guided, options)
 
 
 def test_sizes_that_do_not_vary_are_written_into_the_inputs(model):

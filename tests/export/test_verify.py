@@ -1,6 +1,7 @@
 """What a file may differ from torch by, and that nothing slips through."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,3 +59,33 @@ def test_a_network_that_gives_nan_is_refused_with_our_words():
         network.conv.bias.fill_(math.nan)
     with pytest.raises(ModelError, match=r"nan of the range.*Nothing was written"):
         verify(model, network, MANIFEST)
+
+
+class Told(Tiny):
+    """Heeds its QP and its guide, or not."""
+
+    takes_qp = takes_guide = True
+
+    def __init__(self, heeds_qp: bool = True, heeds_guide: bool = True) -> None:
+        super().__init__()
+        self.heeds_qp, self.heeds_guide = heeds_qp, heeds_guide
+
+    def forward(self, window: Tensor, qp: Tensor, guide: Tensor) -> Tensor:
+        qp, guide = qp if self.heeds_qp else 32 + 0 * qp, guide if self.heeds_guide else window[:, 1:2] + 0 * guide
+        return super().forward(window) + 0.001 * qp[:, None, None, None] + 0.1 * guide
+
+
+@pytest.mark.parametrize("bit_depth", [8, 16])
+@pytest.mark.parametrize("heeds_qp, heeds_guide", [(True, True), (False, True), (True, False)])
+def test_a_file_that_ignores_its_qp_or_its_guide_is_refused(bit_depth, heeds_qp, heeds_guide):
+    torch.manual_seed(0)
+    manifest = replace(MANIFEST, qp=(22, 37), takes_qp=True, takes_guide=True, bit_depth=bit_depth)
+    network = Told()
+    exported = Told(heeds_qp, heeds_guide)
+    exported.load_state_dict(network.state_dict())
+    model = build_model(exported, manifest)
+    if heeds_qp and heeds_guide:
+        assert verify(model, network, manifest).largest_error < 1e-6
+        return
+    with pytest.raises(ModelError, match="Nothing was written"):
+        verify(model, network, manifest)

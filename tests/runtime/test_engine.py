@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from cvqe.errors import BackendError, ModelError, UsageError
+from cvqe.errors import BackendError, ModelError, ShapeError, UsageError
 from cvqe.metrics import psnr_db
 from export.verify import made_up_window
 from runtime import backend_list
@@ -18,6 +18,7 @@ from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import ModelFile, find_model, load_model_file
 from tests.engines import network_manifest, save_engine
+from tests.guided import save_guided_network
 from training.luma_clips import load_luma
 
 LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may round to either side
@@ -139,6 +140,65 @@ def test_a_network_that_takes_no_qp_ignores_it(tgafnet_onnx, backend):
     windows = [enhance(tgafnet_onnx, backend, window_of(16, 16), qp=qp) for qp in (None, 22.0, float("nan"))]
     np.testing.assert_array_equal(windows[0], windows[1])
     np.testing.assert_array_equal(windows[0], windows[2])
+
+
+def given(path, backend: str, frames: np.ndarray, bit_depth: int, guide: np.ndarray | None) -> np.ndarray:
+    """Return the levels that a network which hands out what it was given gives."""
+    request = EngineRequest(load_model_file(path), *frames.shape[1:3], bit_depth, "fp32", threads=2)
+    return as_levels(open_engine(request, backend).engine.enhance(frames, guide=guide).luma)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("bit_depth", [8, 10])
+@pytest.mark.parametrize("stored", [8, 16])
+def test_the_guide_reaches_the_network_in_levels_of_its_own_depth(tmp_path, backend, bit_depth, stored):
+    path = save_guided_network(tmp_path / "guide.onnx", bit_depth=stored)
+    frames = window_of(17, 31, bit_depth)[:3]
+    guide = np.random.default_rng(0).random((17, 31), np.float32) * np.float32(2**bit_depth - 1)
+    found = given(path, backend, frames, bit_depth, guide)
+    assert np.abs(found - guide).max() < 0.501
+    strided = np.repeat(np.repeat(guide, 2, 0), 2, 1)[::2, ::2]
+    np.testing.assert_array_equal(given(path, backend, frames, bit_depth, strided), found)
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("bit_depth", [8, 10])
+@pytest.mark.parametrize("shown", [0, 1, 2])
+def test_windows_of_every_other_frame_arrive_as_they_are(tmp_path, backend, bit_depth, shown):
+    path = save_guided_network(tmp_path / "shown.onnx", shows=shown)
+    ring, guide = window_of(17, 31, bit_depth), np.zeros((17, 31), np.float32)
+    assert not ring[::2].flags.c_contiguous
+    np.testing.assert_array_equal(given(path, backend, ring[1:6:2], bit_depth, guide), as_levels(ring[1 + 2 * shown]))
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_guide_that_is_none_or_of_another_size_is_refused(tmp_path, backend):
+    path, frames = save_guided_network(tmp_path / "guide.onnx"), window_of(16, 16)[:3]
+    with pytest.raises(UsageError, match="small takes a guide with every window, and none was given"):
+        given(path, backend, frames, 8, None)
+    with pytest.raises(ShapeError, match=r"float64 \[16, 16\]; float32 \[16, 16\] was expected"):
+        given(path, backend, frames, 8, np.zeros((16, 16)))
+    with pytest.raises(ShapeError, match=r"float32 \[1, 16\]; float32 \[16, 16\] was expected"):
+        given(path, backend, frames, 8, np.zeros((1, 16), np.float32))
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_network_that_takes_no_guide_ignores_it(tgafnet_onnx, backend):
+    request = EngineRequest(load_model_file(tgafnet_onnx), 16, 16, precision="fp32", threads=2)
+    engine, window = open_engine(request, backend).engine, window_of(16, 16)
+    guided, unguided = (engine.enhance(window, guide=guide).luma for guide in (np.zeros(3, np.float32), None))
+    np.testing.assert_array_equal(guided, unguided)
+
+
+@pytest.mark.parametrize("takes_guide", [False, True])
+def test_a_file_takes_a_guide_if_and_only_if_it_says_so(tgafnet_onnx, tmp_path, takes_guide):
+    model = onnx.load(tgafnet_onnx if takes_guide else save_guided_network(tmp_path / "guide.onnx"))
+    told = {entry.key: entry.value for entry in model.metadata_props} | {"cvqe.takes_guide": json.dumps(takes_guide)}
+    onnx.helper.set_model_props(model, told)
+    onnx.save(model, tmp_path / "odd.onnx")
+    words = "'window' and 'guide' without 'qp'" if takes_guide else "'window' without 'qp' or 'guide'"
+    with pytest.raises(ModelError, match=f"{words}, and 'enhanced', were expected"):
+        load_model_file(tmp_path / "odd.onnx")
 
 
 @pytest.mark.parametrize("takes_qp", [False, True])

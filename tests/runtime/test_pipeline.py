@@ -14,7 +14,7 @@ from runtime.encoder import open_sink
 from runtime.encoder_settings import EncoderOptions
 from runtime.engine import Enhanced
 from runtime.pipeline import Pipeline
-from runtime.slots import HostSlots
+from runtime.slots import HostSlots, RingLayout
 from tests.media import frames_of, make_video
 
 LOSSLESS = EncoderOptions(encoder="ffv1")
@@ -31,14 +31,16 @@ class WatchfulEngine:
         self.radius, self.delay_s, self.fails_at, self.broken = radius, delay_s, fails_at, broken
         self.windows: list[np.ndarray] = []
         self.qps: list[float | None] = []
+        self.guides: list[np.ndarray | None] = []
 
-    def enhance(self, frames: np.ndarray, qp: float | None = None) -> Enhanced:
+    def enhance(self, frames: np.ndarray, qp: float | None = None, guide: np.ndarray | None = None) -> Enhanced:
         number = len(self.windows)
         time.sleep(self.delay_s)
         if number == self.fails_at:
             raise CvqeError("the engine broke down.")
         self.windows.append(frames.copy())
         self.qps.append(qp)
+        self.guides.append(guide)
         if number in self.broken:
             return Enhanced(np.zeros_like(frames[self.radius]), is_finite=False)
         return Enhanced(frames[self.radius].copy(), is_finite=True)
@@ -46,7 +48,7 @@ class WatchfulEngine:
 
 def run(source: Path, output: Path, engine: WatchfulEngine, ahead: int = 1) -> Pipeline:
     with open_source(source) as opened, open_sink(output, opened, LOSSLESS) as sink:
-        pipeline = Pipeline(opened, engine, sink, engine.radius, ahead)
+        pipeline = Pipeline(opened, engine, sink, RingLayout(engine.radius, ahead))
         pipeline.run()
         sink.close()
     return pipeline
@@ -119,7 +121,7 @@ class SlowSink:
 def test_the_stages_work_at_the_same_time(video):
     start = time.perf_counter()
     with open_source(video) as opened:
-        pipeline = Pipeline(opened, WatchfulEngine(radius=1, delay_s=0.03), SlowSink(0.03), radius=1)
+        pipeline = Pipeline(opened, WatchfulEngine(radius=1, delay_s=0.03), SlowSink(0.03), RingLayout(1, 1))
         pipeline.run()
     elapsed_s = time.perf_counter() - start
     busy_s = pipeline.progress.busy_s
@@ -131,7 +133,7 @@ def test_the_stages_work_at_the_same_time(video):
 
 def test_a_backend_that_breaks_down_is_one_sentence(video, tmp_path):
     engine = WatchfulEngine(radius=1)
-    engine.enhance = lambda frames, qp: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
+    engine.enhance = lambda frames, qp, guide: (_ for _ in ()).throw(RuntimeError("bad alloc"))  # type: ignore[method-assign]
     with pytest.raises(CvqeError, match=r"test failed at frame 0 \(bad alloc\)"):
         run(video, tmp_path / "out.mkv", engine)
 
@@ -161,8 +163,8 @@ class Device(WatchfulEngine):
         self.slots = SlowSlots(layout, SIZE[::-1])
         return self.slots
 
-    def submit(self, window: np.ndarray, qp: float | None = None) -> "PendingOnDevice":
-        return PendingOnDevice(self, self._thread.submit(self.enhance, window, qp))
+    def submit(self, window: np.ndarray, qp: float | None = None, guide: np.ndarray | None = None) -> "PendingOnDevice":
+        return PendingOnDevice(self, self._thread.submit(self.enhance, window, qp, guide))
 
 
 class PendingOnDevice:
@@ -182,7 +184,7 @@ class PendingOnDevice:
 def test_a_device_uploads_computes_and_downloads_at_the_same_time(video):
     engine, start = Device(radius=2), time.perf_counter()
     with open_source(video) as opened:
-        pipeline = Pipeline(opened, engine, SlowSink(0.0), radius=2)
+        pipeline = Pipeline(opened, engine, SlowSink(0.0), RingLayout(2, 1))
         pipeline.run()
     elapsed_s, busy_s = time.perf_counter() - start, pipeline.progress.busy_s
     assert busy_s["upload"] >= N_FRAMES * 0.01
@@ -199,7 +201,7 @@ def test_a_devices_results_belong_to_their_frames_though_it_reads_its_windows_la
 
 def test_a_device_that_breaks_down_is_one_sentence_and_its_slots_are_closed(video, tmp_path):
     engine = Device(radius=1, compute_s=0.001)
-    engine.enhance = lambda frames, qp: (_ for _ in ()).throw(RuntimeError("lost"))  # type: ignore[method-assign]
+    engine.enhance = lambda frames, qp, guide: (_ for _ in ()).throw(RuntimeError("lost"))  # type: ignore[method-assign]
     with pytest.raises(CvqeError, match=r"test failed at frame 0 \(lost\)"):
         run(video, tmp_path / "out.mkv", engine)
     assert engine.slots.n_closed == 1

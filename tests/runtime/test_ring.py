@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cvqe.neighbors import ADJACENT, LOW_DELAY, spacing
 from runtime.ring import FrameRing
 from runtime.slots import HostSlots, RingLayout
 from runtime.stages import Stages, Stopped
@@ -19,11 +20,11 @@ def picture(number: int) -> np.ndarray:
     return np.full(SHAPE, number, np.uint8)
 
 
-def expected_windows(scenes: list[list[int]], radius: int) -> list[list[int]]:
+def expected_windows(scenes: list[list[int]], radius: int, neighbors: str = ADJACENT) -> list[list[int]]:
+    targets = [(scene, i) for scene in scenes for i in range(len(scene))]
     return [
-        [scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-radius, radius + 1)]
-        for scene in scenes
-        for i in range(len(scene))
+        [scene[min(max(i + d * spacing(neighbors, n), 0), len(scene) - 1)] for d in range(-radius, radius + 1)]
+        for n, (scene, i) in enumerate(targets)
     ]
 
 
@@ -40,17 +41,21 @@ def write_all(ring: FrameRing, scenes: list[list[int]]) -> None:
     ring.finish()
 
 
-@given(radius=st.integers(0, 4), ahead=st.integers(1, 5), lengths=st.lists(st.integers(1, 25), max_size=5))
-@settings(deadline=None, max_examples=60)
-def test_windows_are_those_of_a_plain_list(radius, ahead, lengths):
-    scenes, stages = scenes_of(lengths), Stages()
-    ring = FrameRing(HostSlots(RingLayout(radius, ahead), SHAPE), stages)
+WINDOWS = st.one_of(st.tuples(st.integers(0, 4), st.just(ADJACENT)), st.just((1, LOW_DELAY)))
+
+
+@given(window=WINDOWS, ahead=st.integers(1, 5), lengths=st.lists(st.integers(1, 25), max_size=5))
+@settings(deadline=None, max_examples=80)
+def test_windows_are_those_of_a_plain_list(window, ahead, lengths):
+    (radius, neighbors), scenes, stages = window, scenes_of(lengths), Stages()
+    ring = FrameRing(HostSlots(RingLayout(radius, ahead, neighbors), SHAPE), stages)
     in_flight = stages.channel(3)
     seen = []
 
     def hand_out():
         for window in ring.windows():
-            assert window.frames.flags.c_contiguous
+            assert all(frame.flags.c_contiguous for frame in window.frames)
+            assert window.frames.flags.c_contiguous or neighbors == LOW_DELAY
             seen.append((window.number, window.frames[:, 0, 0].tolist()))
             in_flight.put(window)
         in_flight.end()
@@ -65,7 +70,21 @@ def test_windows_are_those_of_a_plain_list(radius, ahead, lengths):
     stages.start("release", read_again_and_release)
     stages.join()
     assert [number for number, _ in seen] == list(range(sum(lengths)))
-    assert [frames for _, frames in seen] == expected_windows(scenes, radius)
+    assert [frames for _, frames in seen] == expected_windows(scenes, radius, neighbors)
+
+
+def test_low_delay_windows_hold_every_other_frame_at_every_fourth_target():
+    assert expected_windows([list(range(9))], 1, LOW_DELAY) == [
+        [0, 0, 1],
+        [0, 1, 2],
+        [0, 2, 4],
+        [2, 3, 4],
+        [3, 4, 5],
+        [4, 5, 6],
+        [4, 6, 8],
+        [6, 7, 8],
+        [7, 8, 8],
+    ]
 
 
 def test_a_slot_is_not_rewritten_before_its_last_window_is_released():

@@ -11,6 +11,7 @@ from runtime.encoder import open_sink
 from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import load_model_file
 from runtime.pipeline import Pipeline
+from runtime.slots import RingLayout
 from tests.media import make_video
 
 N_FRAMES = 2000
@@ -30,7 +31,7 @@ def test_resident_memory_is_flat_over_two_thousand_frames(live_onnx, tmp_path, b
     sizes: list[int] = []
     with open_source(source) as opened, open_sink(tmp_path / "out.mkv", opened) as sink:
         engine = open_engine(EngineRequest(load_model_file(live_onnx), 288, 352), backend).engine
-        pipeline = Pipeline(opened, engine, sink, radius=3)
+        pipeline = Pipeline(opened, engine, sink, RingLayout(3, ahead=1))
         pipeline.run(lambda progress: sizes.append(resident_bytes()))
         sink.close()
     assert len(sizes) == N_FRAMES

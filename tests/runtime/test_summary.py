@@ -38,6 +38,7 @@ def test_nothing_that_was_counted_is_kept_from_the_reader():
             truncated="7 of 10",
             notes=["srt left out"],
             qp="QP 30 to 34, as the input says",
+            guide="guide: transform units of 8 frames, a fixed 16x16 grid for 2 frames (damaged)",
         )
     )
     for words in (
@@ -47,6 +48,7 @@ def test_nothing_that_was_counted_is_kept_from_the_reader():
         "partial: 7 of 10",
         "srt left out",
         "QP 30 to 34",
+        "a fixed 16x16 grid for 2 frames",
         "5.0 frames/s",
     ):
         assert words in text

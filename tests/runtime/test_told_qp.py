@@ -21,7 +21,7 @@ def told(told_qp: ToldQp, *qps: float | None) -> list[float | None]:
 def test_every_frame_brings_its_own(caplog):
     told_qp = ToldQp(MANIFEST)
     assert told(told_qp, 30, 34.25, 33) == [30, 34.25, 33]
-    assert (told_qp.found, told_qp.note, caplog.text) == ("QP 30 to 34.2, as the input says", None, "")
+    assert (told_qp.found, told_qp.note, caplog.text) == ("QP 30 to 34.2, 2 changes, as the input says", None, "")
 
 
 def test_one_that_is_asked_for_is_told_with_every_frame(caplog):
@@ -36,7 +36,7 @@ def test_an_unknown_one_is_the_last_known_and_said_once(caplog):
         assert told(told_qp, 35, None, 33, None) == [35, 35, 33, 33]
     assert len(caplog.records) == 1
     assert "frame 1 does not tell the QP it was coded at; live is told 35 instead" in caplog.text
-    assert told_qp.found == "QP 33 to 35, as the input says"
+    assert told_qp.found == "QP 33 to 35, 1 change, as the input says"
     assert told_qp.note.startswith("2 frames do not tell the QP they were coded at; live was told the last one known")
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from cvqe.errors import InputError
 from training.clip_pairs import ClipPair
+from training.guides import Guides
 from training.patches import PatchSource, window_frames
 
 
@@ -13,6 +14,13 @@ def pair(name="a", qp=37, n_frames=5, size=(24, 40)):
     t, y, x = np.mgrid[:n_frames, : size[0], : size[1]]
     pristine = (t * 50 + y % 5 * 10 + x % 10).astype(np.uint8)
     return ClipPair(name, qp, pristine, pristine + 1)
+
+
+def guided_pair(size=(32, 32)):
+    """A clip of 4x4 blocks of one level each, coded in transforms of 4x4."""
+    random = np.random.default_rng(0)
+    decoded = np.kron(random.integers(0, 256, (5, size[0] // 4, size[1] // 4)), np.ones((1, 4, 4))).astype(np.uint8)
+    return ClipPair("blocks", 37, decoded, decoded, np.full((5, size[0] // 4, size[1] // 4), 2, np.uint8))
 
 
 def test_the_same_step_draws_the_same_batch_whatever_came_before():
@@ -40,6 +48,30 @@ def test_a_window_stands_still_beyond_the_clips_ends(t, radius):
     assert len(frames) == 2 * radius + 1
     assert frames[radius] == t
     np.testing.assert_array_equal(frames, [min(max(k, 0), 4) for k in range(t - radius, t + radius + 1)])
+
+
+def test_low_delay_windows_of_every_fourth_frame_reach_twice_as_far():
+    batch = PatchSource([pair(n_frames=8)], 1, 16, {}, seed=0, neighbors="low-delay").batch(0, 0, 64)
+    # a pixel tells its frame by steps of 50, in bytes that wrap around
+    before, target, after = (batch.window[:, i, 0, 0].astype(int) for i in range(3))
+    steps = set(zip((target - before) % 256 // 50, (after - target) % 256 // 50, strict=True))
+    assert {(1, 1), (2, 2)} <= steps
+
+
+def test_a_guided_map_is_cut_and_turned_with_its_frame():
+    clip = guided_pair()
+    batch = PatchSource([clip], 1, 16, {}, seed=0, guides=Guides()).batch(0, 0, 32)
+    assert batch.guide.shape == (32, 1, 16, 16)
+    assert batch.guide.dtype == np.float32
+    # units of 4x4, each of one level: the map is the target itself
+    np.testing.assert_array_equal(batch.guide[:, 0], batch.window[:, 1])
+
+
+def test_now_and_then_the_guide_is_the_fixed_grid():
+    clip = guided_pair()
+    guides = PatchSource([clip], 0, 16, {}, seed=0, guides=Guides(fixed_grid_share=0.5)).batch(0, 0, 200)
+    is_exact = [np.array_equal(guide[0], window[0]) for guide, window in zip(guides.guide, guides.window, strict=True)]
+    assert 0.35 < np.mean(is_exact) < 0.65
 
 
 def test_a_qps_weight_rules_how_often_it_is_drawn():

@@ -25,6 +25,22 @@ def test_a_centred_network_starts_near_the_identity():
         assert network.residual(window).abs().mean() < 0.2
 
 
-def test_only_tgafnet_is_centred():
-    with pytest.raises(UsageError, match="Live starts by"):
-        centre(create("live"))
+def test_a_centred_mganet_sees_no_brightness_and_starts_near_the_identity():
+    torch.manual_seed(0)
+    network = create("mganet", channels=8, residual=True)
+    centre(network)
+    window, guide = torch.rand(1, 3, 32, 32), torch.rand(1, 1, 32, 32)
+    inner = (..., slice(1, -1), slice(1, -1))  # the border sees zeros beside the picture
+    for layer, plane in zip(network.first_layers(), [*window.split(1, 1), guide], strict=True):
+        torch.testing.assert_close(layer(plane)[inner], layer(plane + 0.2)[inner], atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        images = network.images(window, guide)
+    assert (images.enhanced - window[:, 1:2]).abs().mean() < 0.2
+    for i, image in enumerate(images.intermediate, 1):
+        assert (image - torch.nn.functional.avg_pool2d(window[:, 1:2], 2**i)).abs().mean() < 0.2
+
+
+@pytest.mark.parametrize("network, options", [("live", {}), ("mganet", {"channels": 4})])
+def test_others_start_by_default(network, options):
+    with pytest.raises(UsageError, match='starts by "default"'):
+        centre(create(network, **options))

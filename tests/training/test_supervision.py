@@ -34,6 +34,24 @@ def test_the_terms_have_their_names_and_gradients_reach_every_weight(network, op
     assert all(parameter.grad is not None for parameter in supervised.parameters())
 
 
+def test_mganets_smaller_images_count_half_as_much_each():
+    network = create("mganet", channels=4, radius=1, guided=True)
+    batch = moving_batch()
+    batch = {**batch, "window": batch["window"][:, 2:5], "pristine": batch["pristine"][:, 2:5]}
+    batch["guide"] = batch["window"][:, 1:2]
+    supervised = Supervised(network, LossRecipe(picture="mse"), n_steps=10, seed=0)
+    loss, terms = supervised(batch, 0)
+    images = network.images(batch["window"], batch["guide"])
+    target = batch["pristine"][:, 1:2]
+    expected = ((images.enhanced - target) ** 2).mean()
+    for i, image in enumerate(images.intermediate, 1):
+        pooled = torch.nn.functional.avg_pool2d(target, 2**i)
+        expected = expected + ((image - pooled) ** 2).mean() / 2**i
+    assert terms["picture"].item() == pytest.approx(expected.item(), rel=1e-5)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in supervised.parameters())
+
+
 def test_a_teacher_is_learned_from_and_does_not_learn():
     teacher = create("live", channels=8, motion=8)
     supervised = Supervised(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cvqe.errors import InputError
-from tests.training.test_patches import pair
+from tests.training.test_patches import guided_pair, pair
+from training.guides import Guides
 from training.patches import PatchSource
 from training.window_pack import PackedWindows, save_windows
 
@@ -53,3 +54,18 @@ def test_packs_of_other_qps_than_the_recipes_are_refused(pack):
     with pytest.raises(InputError, match=r"QP \[22, 37\], the recipe learns from \[37\]"):
         PackedWindows([pack], 3, 16, seed=0, qps=(37,))
     PackedWindows([pack], 3, 16, seed=0, qps=(22, 27, 37))
+
+
+def test_guided_maps_are_packed_within_a_sixteenth_of_a_level(tmp_path):
+    source = PatchSource([guided_pair()], 1, 24, {}, seed=0, guides=Guides())
+    pack = save_windows(source, 8, tmp_path / "guided.npz")
+    batch = PackedWindows([pack], 1, 16, seed=0, is_guided=True).batch(0, 0, 12)
+    assert batch.guide.dtype == np.float32
+    np.testing.assert_allclose(batch.guide[:, 0], batch.window[:, 1], atol=1 / 16)
+    assert PackedWindows([pack], 1, 16, seed=0).batch(0, 0, 2).guide is None
+
+
+def test_a_pack_without_guided_maps_is_refused_by_a_network_that_takes_them(tmp_path):
+    pack = save_windows(PatchSource([pair()], 1, 24, {}, seed=0), 2, tmp_path / "plain.npz")
+    with pytest.raises(InputError, match="guide"):
+        PackedWindows([pack], 1, 16, seed=0, is_guided=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cvqe.errors import InputError, UsageError
 from training.clip_list import MANIFEST, find_clips
+from training.coding import compress_options
 
 # pixels of a frame in the classes of HEVC's common test conditions (JCTVC-L1100); E is 720p, B 1080p
 SIZE_CLASSES = {"D": 416 * 240, "C": 832 * 480, "E": 1280 * 720, "B": 1920 * 1080, "A": 2560 * 1600}
@@ -113,12 +114,5 @@ def _refuse_missing(cases: Sequence[Case], clips: Path, coded: Path) -> None:
         first = missing[0]
         raise InputError(
             f"{first.coded} is missing, and {len(missing) - 1} more of {len(cases)}. Make them:  python "
-            f"training/compress.py {clips} {_compress_options(first.configuration)} --qp {first.qp} --output {coded}"
+            f"training/compress.py {clips} {compress_options(first.configuration)} --qp {first.qp} --output {coded}"
         )
-
-
-def _compress_options(name: str) -> str:
-    """Return what makes training/compress.py write a folder of this name: avc-ldp, ldp-hm-tu3."""
-    configuration, _, depth = name.removeprefix("avc-").partition("-tu")
-    codec = " --codec avc" if name.startswith("avc-") else ""
-    return f"--configuration {configuration}{codec}" + (f" --transform-depth {depth}" if depth else "")

@@ -34,6 +34,10 @@ class EnhancedVideo:
         """See Subject."""
         return Facts(self.name, sha256=sha256_of(self.file(case)))
 
+    def needs_partitions(self, case: Case) -> bool:
+        """See Subject."""
+        return False
+
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """Read the file in step with the decoded one; its frames are yielded even where there are more of them.
 

@@ -34,6 +34,7 @@ class Evaluation:
     backend: str = Running.backend
     precision: str = Running.precision
     device: str = Running.device
+    guide: str = Running.guide
     vmaf: bool = False
     plots: bool = True
     workers: int = 1
@@ -93,7 +94,7 @@ def _refuse_impossible(options: Evaluation) -> None:
 def _jobs(options: Evaluation, command: str, hooks: Hooks) -> list[Job]:
     cases = find_cases(options.clips, options.coded, options.configuration, options.qp, options.only)
     threads = options.threads or max(this_machine().n_cores // options.workers, 1)
-    running = Running(options.backend, options.precision, options.device, threads)
+    running = Running(options.backend, options.precision, options.device, threads, options.guide)
     subjects, reasons = list_subjects(options.model, options.pair, options.peer, running)
     measuring = MeasureOptions(options.frames, options.vmaf)
     jobs, n_kept = list_jobs(cases, subjects, measuring, provenance(command), options.output)

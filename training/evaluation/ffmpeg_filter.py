@@ -44,6 +44,10 @@ class FfmpegFilter:
         """See Subject."""
         return Facts(self.name, f"{FFMPEG} {av.ffmpeg_version_info}", settings=self.options, is_steady=False)
 
+    def needs_partitions(self, case: Case) -> bool:
+        """See Subject."""
+        return False
+
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """See Subject; a frame's time is what passed inside the filter since the one before.
 

@@ -17,6 +17,7 @@ class LumaClip:
     Attributes:
         first_frames: where `frames` ends at the latest; None for the end of the file.
         frames: to be read once, while the video is open.
+        partition_obstacle: why no frame has a partition, None where they are read.
     """
 
     path: Path
@@ -25,6 +26,7 @@ class LumaClip:
     bit_depth: int
     first_frames: int | None
     frames: Iterator[Frame]
+    partition_obstacle: str | None = None
 
     @property
     def peak(self) -> float:
@@ -38,16 +40,17 @@ class LumaClip:
 
 
 @contextmanager
-def open_luma(path: Path, first_frames: int | None = None) -> Iterator[LumaClip]:
-    """Open a video, of which no more than the first frames are read.
+def open_luma(path: Path, first_frames: int | None = None, with_partitions: bool = False) -> Iterator[LumaClip]:
+    """Open a video, of which no more than the first frames are read, with their partitions if that is asked for.
 
     Raises:
         InputError: it can't be read as a video.
     """
-    with open_source(path, limit=first_frames) as source:
+    with open_source(path, limit=first_frames, with_partitions=with_partitions) as source:
         info = source.info
         frames = (item for item in source.items() if isinstance(item, Frame))
-        yield LumaClip(path, info.width, info.height, info.bit_depth, first_frames, frames)
+        obstacle = source.partition_obstacle
+        yield LumaClip(path, info.width, info.height, info.bit_depth, first_frames, frames, obstacle)
 
 
 def refuse_other_format(clip: LumaClip, pristine: LumaClip) -> None:

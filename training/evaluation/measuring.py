@@ -49,7 +49,11 @@ def measure(
     """
     collector = _Collector(VmafScores() if options.with_vmaf else None)
     first_frames = options.first_frames
-    with open_luma(case.pristine, first_frames) as pristine, open_luma(case.coded, first_frames) as decoded:
+    with_partitions = subject.needs_partitions(case)
+    with (
+        open_luma(case.pristine, first_frames) as pristine,
+        open_luma(case.coded, first_frames, with_partitions) as decoded,
+    ):
         refuse_other_format(decoded, pristine)
         seen, fed = tee(decoded.frames)
         with closing(subject.enhance(case, replace(decoded, frames=fed))) as enhanced:

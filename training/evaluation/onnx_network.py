@@ -5,11 +5,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from cvqe.frame import Luma
-from runtime.engine import Engine, EngineRequest, Enhanced, open_engine
+from runtime.engine import Engine, EngineRequest, Enhanced, Guide, open_engine
 from runtime.model_file import find_model, load_model_file
 from training.evaluation.cases import Case
 from training.evaluation.luma_clip import LumaClip
-from training.evaluation.network_windows import enhance_windows
+from training.evaluation.network_windows import UNITS, Wanted, enhance_windows, guide_settings
 from training.evaluation.subject import Facts, Frames
 
 PROBE_PX = 64  # the frame with which it is found out what `auto` stands for
@@ -24,6 +24,7 @@ class OnnxNetwork:
     backend: str
     precision: str
     threads: int = 0
+    guide: str = UNITS
 
     @property
     def name(self) -> str:
@@ -32,7 +33,13 @@ class OnnxNetwork:
 
     def facts(self, case: Case) -> Facts:
         """See Subject."""
-        return Facts(self.name, self.backend, self.precision, sha256=find_model(self.model, case.qp).sha256)
+        model = find_model(self.model, case.qp)
+        settings = guide_settings(model.manifest.takes_guide, self.guide)
+        return Facts(self.name, self.backend, self.precision, settings, sha256=model.sha256)
+
+    def needs_partitions(self, case: Case) -> bool:
+        """See Subject."""
+        return find_model(self.model, case.qp).manifest.takes_guide and self.guide == UNITS
 
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """See Subject; the engine is kept for the next clip of this size."""
@@ -40,13 +47,17 @@ class OnnxNetwork:
         engine = _engine(self, model.path, model.sha256, decoded.height, decoded.width, decoded.bit_depth)
         manifest = model.manifest
 
-        def network(window: Luma, qp: float | None) -> Enhanced:
-            return engine.enhance(window, manifest.middle_qp if qp is None and manifest.takes_qp else qp)
+        def network(window: Luma, qp: float | None, guide: Guide | None) -> Enhanced:
+            return engine.enhance(window, manifest.middle_qp if qp is None and manifest.takes_qp else qp, guide)
 
-        return enhance_windows(network, case, decoded, manifest.radius)
+        guide = self.guide if manifest.takes_guide else None
+        wanted = Wanted(manifest.network, manifest.radius, manifest.neighbors, guide)
+        return enhance_windows(network, case, decoded, wanted)
 
 
-def onnx_network(label: str, model: str, backend: str, precision: str, threads: int) -> tuple[OnnxNetwork, str]:
+def onnx_network(
+    label: str, model: str, backend: str, precision: str, threads: int, guide: str = UNITS
+) -> tuple[OnnxNetwork, str]:
     """Find out what `auto` means here by opening an engine for a small frame; returns the reason too.
 
     Raises:
@@ -56,7 +67,7 @@ def onnx_network(label: str, model: str, backend: str, precision: str, threads: 
     """
     request = EngineRequest(find_model(model), PROBE_PX, PROBE_PX, 8, precision, threads)
     choice = open_engine(request, backend)
-    return OnnxNetwork(label, model, choice.engine.backend, choice.engine.precision, threads), choice.reason
+    return OnnxNetwork(label, model, choice.engine.backend, choice.engine.precision, threads, guide), choice.reason
 
 
 @lru_cache(maxsize=1)  # an engine may hold a gigabyte

@@ -1,7 +1,7 @@
 """Windows of 2R+1 frames out of a stream, its ends repeated.
 
 frames     0 1 2 3 ...                        R = 1
-windows    (0 0 1) (0 1 2) (1 2 3) ...
+windows    (0 0 1) (0 1 2) (1 2 3) ...       low-delay neighbors: (0 2 4) for target 2
 """
 
 from collections import deque
@@ -12,6 +12,7 @@ from itertools import repeat
 import numpy as np
 
 from cvqe.frame import Frame, Luma
+from cvqe.neighbors import ADJACENT, reach, spacing
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,16 @@ class Window:
     frames: Luma
 
 
-def sliding_windows(frames: Iterable[Frame], radius: int) -> Iterator[Window]:
-    """Yield every frame's window in turn; 2R+1 frames are held."""
-    held: deque[Frame] = deque(maxlen=2 * radius + 1)
-    for frame in _with_ends(frames, radius):
+def sliding_windows(frames: Iterable[Frame], radius: int, neighbors: str = ADJACENT) -> Iterator[Window]:
+    """Yield every frame's window in turn; as many frames are held as the farthest neighbors need."""
+    ahead = reach(neighbors, radius)
+    held: deque[Frame] = deque(maxlen=2 * ahead + 1)
+    for frame in _with_ends(frames, ahead):
         held.append(frame)
         if len(held) == held.maxlen:
-            yield Window(held[radius], np.stack([each.luma for each in held]))
+            target = held[ahead]
+            distances = spacing(neighbors, target.number) * np.arange(-radius, radius + 1)
+            yield Window(target, np.stack([held[ahead + distance].luma for distance in distances]))
 
 
 def _with_ends(frames: Iterable[Frame], radius: int) -> Iterator[Frame]:

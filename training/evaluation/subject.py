@@ -58,6 +58,9 @@ class Subject(Protocol):
     def facts(self, case: Case) -> Facts:
         """Tell what would run on this case, without running it."""
 
+    def needs_partitions(self, case: Case) -> bool:
+        """Tell whether the decoded frames must bring their partitions."""
+
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """Yield a frame for every decoded one, in order, reading only as far ahead as it must."""
 
@@ -71,6 +74,10 @@ class Decoded:
     def facts(self, case: Case) -> Facts:
         """See Subject."""
         return Facts(self.name)
+
+    def needs_partitions(self, case: Case) -> bool:
+        """See Subject."""
+        return False
 
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """See Subject."""

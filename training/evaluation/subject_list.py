@@ -7,6 +7,7 @@ from pathlib import Path
 from cvqe.errors import UsageError
 from training.evaluation.enhanced_video import EnhancedVideo
 from training.evaluation.ffmpeg_filter import ffmpeg_filter
+from training.evaluation.network_windows import UNITS
 from training.evaluation.onnx_network import onnx_network
 from training.evaluation.store import file_stem
 from training.evaluation.subject import Decoded, Subject
@@ -21,6 +22,7 @@ class Running:
     precision: str = "auto"
     device: str = "auto"
     threads: int = 0
+    guide: str = UNITS
 
 
 def list_subjects(
@@ -46,8 +48,8 @@ def list_subjects(
 
 def _network(label: str, file: str, running: Running) -> tuple[Subject, str]:
     if Path(file).suffix in SUFFIXES:
-        return torch_network(label, Path(file), running.precision, running.device, running.threads), ""
-    return onnx_network(label, file, running.backend, running.precision, running.threads)
+        return torch_network(label, Path(file), running.precision, running.device, running.threads, running.guide), ""
+    return onnx_network(label, file, running.backend, running.precision, running.threads, running.guide)
 
 
 def _labelled(text: str) -> tuple[str, str]:

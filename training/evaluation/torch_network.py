@@ -13,13 +13,13 @@ import numpy as np
 
 from cvqe.errors import BackendError, InputError, UsageError
 from cvqe.frame import Luma
-from cvqe.models import takes_qp
-from runtime.engine import Enhanced
+from cvqe.models import takes_guide, takes_qp
+from runtime.engine import Enhanced, Guide
 from runtime.meter import levels
 from training.evaluation.cases import Case
 from training.evaluation.file_digest import sha256_of
 from training.evaluation.luma_clip import LumaClip
-from training.evaluation.network_windows import Network, enhance_windows
+from training.evaluation.network_windows import UNITS, Network, Wanted, enhance_windows, guide_settings
 from training.evaluation.subject import Facts, Frames
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -36,6 +36,7 @@ class TorchNetwork:
     precision: str
     device: str
     threads: int = 0
+    guide: str = UNITS
 
     @property
     def name(self) -> str:
@@ -44,22 +45,33 @@ class TorchNetwork:
 
     def facts(self, case: Case) -> Facts:
         """See Subject."""
-        return Facts(self.name, f"torch-{self.device}", self.precision, sha256=sha256_of(self.path))
+        sha256 = sha256_of(self.path)
+        settings = guide_settings(takes_guide(_trained(self, sha256).network), self.guide)
+        return Facts(self.name, f"torch-{self.device}", self.precision, settings, sha256)
+
+    def needs_partitions(self, case: Case) -> bool:
+        """See Subject."""
+        return takes_guide(_trained(self, sha256_of(self.path)).network) and self.guide == UNITS
 
     def enhance(self, case: Case, decoded: LumaClip) -> Frames:
         """See Subject."""
         trained = _trained(self, sha256_of(self.path))
-        return enhance_windows(self._runner(trained, decoded.peak), case, decoded, int(trained.network.radius))
+        network = trained.network
+        guide = self.guide if takes_guide(network) else None
+        wanted = Wanted(type(network).__name__, int(network.radius), trained.neighbors, guide)
+        return enhance_windows(self._runner(trained, decoded.peak), case, decoded, wanted)
 
     def _runner(self, trained: "_Trained", peak: float) -> Network:
         """Return what does as an exported graph (cvqe/pixels.py): scale, enhance, round half to even, clamp."""
         torch = import_module("torch")
         number = getattr(torch, {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[self.precision])
 
-        def run(window: Luma, qp: float | None) -> Enhanced:
+        def run(window: Luma, qp: float | None, guide: Guide | None) -> Enhanced:
             luma = torch.from_numpy(np.stack([levels(frame) for frame in window]).astype(np.float32))
             with torch.inference_mode(), torch.autocast(self.device, number, enabled=self.precision != "fp32"):
                 told = [torch.tensor([known], device=self.device) for known in trained.qps_to_tell(qp)]
+                if guide is not None:
+                    told.append(torch.from_numpy(guide).to(self.device)[None, None] * np.float32(1 / peak))
                 enhanced = trained.network(luma.to(self.device)[None] * np.float32(1 / peak), *told)[0, 0].float()
                 whole = (enhanced * peak).round().clamp(0, peak)
                 is_finite = bool(enhanced.isfinite().all())
@@ -68,7 +80,9 @@ class TorchNetwork:
         return run
 
 
-def torch_network(label: str, path: Path, precision: str, device: str, threads: int) -> TorchNetwork:
+def torch_network(
+    label: str, path: Path, precision: str, device: str, threads: int, guide: str = UNITS
+) -> TorchNetwork:
     """Check that a checkpoint can be run, by reading it.
 
     Args:
@@ -84,7 +98,7 @@ def torch_network(label: str, path: Path, precision: str, device: str, threads: 
         raise InputError(f"{path} is no file; name a checkpoint ({', '.join(SUFFIXES)}) or an .onnx.")
     if precision not in ("auto", *PRECISIONS):
         raise UsageError(f"a checkpoint runs in {', '.join(PRECISIONS)}, not in {precision}.")
-    network = TorchNetwork(label, path, "fp32" if precision == "auto" else precision, _device(device), threads)
+    network = TorchNetwork(label, path, "fp32" if precision == "auto" else precision, _device(device), threads, guide)
     _trained(network, sha256_of(path))
     return network
 
@@ -109,6 +123,7 @@ class _Trained:
     network: Any
     lowest_qp: float
     highest_qp: float
+    neighbors: str
 
     def qps_to_tell(self, qp: float | None) -> list[float]:
         """Return the second input, for a network that has one: the QP within those trained on, or their middle."""
@@ -126,7 +141,8 @@ def _trained(subject: TorchNetwork, _sha256: str) -> _Trained:
         import_module("torch").set_num_threads(subject.threads)
     checkpoint = load_checkpoint(subject.path)
     qps = checkpoint.qp or (0, MAX_QP)
-    return _Trained(network_from_checkpoint(checkpoint).to(subject.device), min(qps), max(qps))
+    network = network_from_checkpoint(checkpoint).to(subject.device)
+    return _Trained(network, min(qps), max(qps), checkpoint.neighbors)
 
 
 def _luma(whole: Any, is_pairs: bool) -> Luma:

@@ -32,8 +32,17 @@ class OneThread:
     `releases_early`: give a window back when it was submitted; for a test of the tests.
     """
 
-    def __init__(self, engine: Engine, layout: RingLayout, qps: Sequence[float], random: Random, releases_early=False):
+    def __init__(
+        self,
+        engine: Engine,
+        layout: RingLayout,
+        qps: Sequence[float],
+        random: Random,
+        releases_early: bool = False,
+        guides: Sequence[np.ndarray] | None = None,
+    ) -> None:
         self.engine, self.qps, self.random, self.releases_early = engine, qps, random, releases_early
+        self.guides = guides
         self.slots = engine.open_slots(layout)
         self.ring = FrameRing(self.slots, Turns(self._others))
         self.windows = self.ring.windows()
@@ -66,7 +75,10 @@ class OneThread:
 
     def _submit(self) -> None:
         window = next(self.windows)
-        self.under_way.append((window, self.engine.submit(window.frames, self.qps[window.number])))
+        guide = None if self.guides is None else self.guides[window.number].copy()
+        self.under_way.append((window, self.engine.submit(window.frames, self.qps[window.number], guide)))
+        if guide is not None:
+            guide[:] = -1  # it is the caller's again
         if self.releases_early:
             window.release()
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from cvqe.manifest import ENHANCED, QP, WINDOW
+from cvqe.manifest import ENHANCED, GUIDE, QP, WINDOW
 from runtime.cuda.driver import Cuda
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 
 
 class CopyNetwork:
-    """See `DeviceNetwork`: the target, with rows of the first and the last frame, and the QP between them."""
+    """See `DeviceNetwork`: the target, with rows of the first and the last frame, the QP, and a part of the guide."""
 
     backend, precision = "copies", "fp16"
 
@@ -31,6 +31,7 @@ class CopyNetwork:
             (luma, window, row),
             (luma + frame - row, window + (2 * self._radius + 1) * frame - row, row),
             *([(luma + row, addresses[QP], 4)] if QP in addresses else []),
+            *([(luma + 2 * row, addresses[GUIDE], row)] if GUIDE in addresses else []),
         ]
 
         def launch() -> None:
@@ -44,10 +45,12 @@ class CopyNetwork:
         """Hold nothing."""
 
 
-def copied(frames: np.ndarray, qp: float | None) -> np.ndarray:
+def copied(frames: np.ndarray, qp: float | None, guide: np.ndarray | None = None) -> np.ndarray:
     """Return what the network makes of a window [2R+1, H, W(, 2)]."""
     luma = frames[len(frames) // 2].copy()
     luma[0], luma[-1] = frames[0][0], frames[-1][-1]
     if qp is not None:
         luma[1].reshape(-1)[:4] = np.array([qp], np.float32).view(np.uint8)
+    if guide is not None:
+        luma[2].reshape(-1)[:] = guide.view(np.uint8).reshape(-1)[: luma[2].size]
     return luma

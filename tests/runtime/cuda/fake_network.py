@@ -1,11 +1,12 @@
-"""A network for the simulated device: every byte it gives depends on every frame, the QP, the peak and its scratch."""
+"""A network for the simulated device: every byte it gives depends on every frame, every input and its scratch."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from cvqe.manifest import MEAN, PEAK, QP, WINDOW, Manifest
+from cvqe.manifest import GUIDE, MEAN, PEAK, QP, WINDOW, Manifest
+from cvqe.neighbors import ADJACENT
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
 from runtime.model_file import ModelFile
@@ -14,16 +15,42 @@ from tests.runtime.cuda.simulated_driver import SimulatedCuda, Steps
 BROKEN = 77  # a target that begins with this gives NaN
 
 
-def request_for(radius: int, height: int, width: int, bit_depth: int = 8, takes_qp: bool = True) -> EngineRequest:
-    stored = 8 if bit_depth == 8 else 16
-    manifest = Manifest("fake", {}, radius, (20, 45), stored, "fp16", 1, "0" * 64, "2026-01-01", "0", takes_qp=takes_qp)
+def request_for(
+    radius: int,
+    height: int,
+    width: int,
+    bit_depth: int = 8,
+    takes_qp: bool = True,
+    takes_guide: bool = False,
+    neighbors: str = ADJACENT,
+) -> EngineRequest:
+    manifest = Manifest(
+        "fake",
+        {},
+        radius,
+        (20, 45),
+        8 if bit_depth == 8 else 16,
+        "fp16",
+        1,
+        "0" * 64,
+        "2026-01-01",
+        "0",
+        takes_qp=takes_qp,
+        takes_guide=takes_guide,
+        neighbors=neighbors,
+    )
     return EngineRequest(ModelFile(Path("fake.onnx"), manifest, b""), height, width, bit_depth)
 
 
-def enhanced(frames: np.ndarray, qp: float | None, peak: int | None) -> tuple[np.ndarray, float]:
-    """Return what the network makes of a window [2R+1, H, W(, 2)]: luma and mean."""
+def enhanced(
+    frames: np.ndarray, qp: float | None, peak: int | None, guide: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Return what the network makes of a window [2R+1, H, W(, 2)] and a guide [H, W]: luma and mean."""
     weights = np.arange(3, 3 + 2 * len(frames), 2, dtype=np.uint64)
-    extra = int(5 * (qp or 0)) + (peak or 0) // 7
+    extra: int | np.ndarray = int(5 * (qp or 0)) + (peak or 0) // 7
+    if guide is not None:
+        levels = np.round(4 * guide).astype(np.uint64)
+        extra = extra + levels.reshape(*guide.shape, *[1] * (frames.ndim - 3))
     luma = (np.tensordot(weights, frames.astype(np.uint64), 1) + extra).astype(np.uint8)
     return luma, float("nan") if frames[len(frames) // 2].flat[0] == BROKEN else 0.5
 
@@ -64,8 +91,10 @@ class FakeNetwork:
         frames = self._read(addresses[WINDOW], window.size_bytes).reshape(window.shape[1:])
         yield
         qp = self._read(addresses[QP], 4).view(np.float32)[0] if QP in addresses else None
+        size = frames.shape[1] * frames.shape[2]
         peak = int(self._read(addresses[PEAK], 4).view(np.float32)[0]) if PEAK in addresses else None
-        result, average = enhanced(frames, qp, peak)
+        guide = self._read(addresses[GUIDE], 4 * size).view(np.float32) if GUIDE in addresses else None
+        result, average = enhanced(frames, qp, peak, None if guide is None else guide.reshape(frames.shape[1:3]))
         self._cuda.memory(self._scratch, luma.size_bytes)[:] = result.ravel()
         yield
         self._cuda.memory(addresses[luma.name], luma.size_bytes)[:] = self._read(self._scratch, luma.size_bytes)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvqe.errors import BackendError, UsageError
+from cvqe.errors import BackendError, ShapeError, UsageError
+from cvqe.neighbors import ADJACENT, LOW_DELAY, spacing
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.decoder import open_source
 from runtime.pipeline import Pipeline
@@ -33,13 +34,21 @@ def scenes_of(lengths: list[int], shape: tuple[int, ...], seed: int = 0) -> list
     return [[random.integers(0, 256, shape, np.uint8) for _ in range(length)] for length in lengths]
 
 
-def expected(scenes, radius: int, qps: list[float] | None, peak: int | None) -> list[tuple[np.ndarray, float]]:
-    windows = [
-        np.stack([scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-radius, radius + 1)])
-        for scene in scenes
-        for i in range(len(scene))
-    ]
-    return [enhanced(window, qps and qps[number], peak) for number, window in enumerate(windows)]
+def guides_of(n_frames: int, size: tuple[int, int], seed: int = 1) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    return [random.integers(0, 1024, size).astype(np.float32) / 4 for _ in range(n_frames)]
+
+
+def expected(
+    scenes, radius: int, qps: list[float] | None, peak: int | None, guides=None, neighbors: str = ADJACENT
+) -> list[tuple[np.ndarray, float]]:
+    targets = [(scene, i) for scene in scenes for i in range(len(scene))]
+    results = []
+    for number, (scene, i) in enumerate(targets):
+        distances = spacing(neighbors, number) * np.arange(-radius, radius + 1)
+        window = np.stack([scene[min(max(i + d, 0), len(scene) - 1)] for d in distances])
+        results.append(enhanced(window, qps and qps[number], peak, guides and guides[number]))
+    return results
 
 
 def assert_every_frame_came_back(results, wanted) -> None:
@@ -71,6 +80,35 @@ def test_every_frame_gets_its_own_result(seed, radius, ahead, size, bit_depth, l
     results = stream.run(scenes)
     peak = None if bit_depth == 8 else 1023
     assert_every_frame_came_back(results, expected(scenes, radius, qps if takes_qp else None, peak))
+    engine.close()
+    assert cuda.live() == []
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    ahead=st.integers(1, 4),
+    size=st.sampled_from([ALIGNED, ODD, (1, 1), (16, 24)]),
+    bit_depth=st.sampled_from([8, 10]),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    takes_qp=st.booleans(),
+    neighbors=st.sampled_from([ADJACENT, LOW_DELAY]),
+    is_capturable=st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_every_frame_gets_its_own_guide_and_its_own_neighbors(
+    seed, ahead, size, bit_depth, lengths, takes_qp, neighbors, is_capturable
+):
+    random = Random(seed)
+    cuda = SimulatedCuda(random)
+    named = {"takes_qp": takes_qp, "takes_guide": True, "neighbors": neighbors}
+    engine = engine_on(cuda, 1, *size, bit_depth, is_capturable=is_capturable, **named)
+    scenes, guides = scenes_of(lengths, engine._gpu.frame_shape), guides_of(sum(lengths), size)
+    qps = [20.0 + 0.5 * (number % 50) for number in range(sum(lengths))]
+    stream = OneThread(engine, RingLayout(1, ahead, neighbors), qps, random, guides=guides)
+    cuda.is_frozen = True
+    results = stream.run(scenes)
+    peak = None if bit_depth == 8 else 1023
+    assert_every_frame_came_back(results, expected(scenes, 1, qps if takes_qp else None, peak, guides, neighbors))
     engine.close()
     assert cuda.live() == []
 
@@ -141,6 +179,17 @@ def test_a_qp_is_needed_and_clipped_as_by_any_other_engine():
     engine.close()
 
 
+def test_a_guide_is_needed_and_its_size_checked_as_by_any_other_engine():
+    engine = engine_on(SimulatedCuda(Random(4)), 0, *ODD, takes_qp=False, takes_guide=True)
+    frames, (guide,) = np.ones((1, *ODD), np.uint8), guides_of(1, ODD)
+    np.testing.assert_array_equal(engine.enhance(frames, guide=guide).luma, enhanced(frames, None, None, guide)[0])
+    with pytest.raises(UsageError, match="takes a guide with every window, and none was given"):
+        engine.enhance(frames)
+    with pytest.raises(ShapeError, match=r"float32 \[5, 6\]; float32 \[5, 7\] was expected"):
+        engine.enhance(frames, guide=guide[:, :6])
+    engine.close()
+
+
 def test_a_picture_that_is_not_finite_is_told():
     engine = engine_on(SimulatedCuda(Random(5)), 0, *ODD)
     assert engine.enhance(np.ones((1, *ODD), np.uint8), 30).is_finite
@@ -208,7 +257,7 @@ def test_the_pipeline_in_threads_gives_every_frame_its_own_result(video, ahead, 
     cuda, sink = SimulatedCuda(Random(seed)), Collecting()
     engine = engine_on(cuda, 2, 16, 32)
     with open_source(video) as source:
-        pipeline = Pipeline(source, engine, sink, 2, ahead, qp_of=lambda frame: 20.0 + frame.number)
+        pipeline = Pipeline(source, engine, sink, RingLayout(2, ahead), qp_of=lambda frame: 20.0 + frame.number)
         cuda.is_frozen = True
         pipeline.run()
     lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(16, 32) for shown in frames_of(video)]
@@ -229,7 +278,7 @@ def test_a_failed_run_gives_the_ring_back_and_the_engine_can_go_on(video):
     engine = engine_on(cuda, 1, 16, 32)
     before = cuda.live()
     with open_source(video) as source, pytest.raises(OSError, match="disk full"):
-        Pipeline(source, engine, Full(), 1, qp_of=lambda _: 30.0).run()
+        Pipeline(source, engine, Full(), RingLayout(1, 1), qp_of=lambda _: 30.0).run()
     cuda.use()
     assert cuda.live() == before
     assert engine.enhance(np.zeros((3, 16, 32), np.uint8), 30).is_finite

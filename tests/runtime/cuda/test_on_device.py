@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cvqe.errors import BackendError
+from cvqe.neighbors import LOW_DELAY, spacing
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda, open_cuda
 from runtime.decoder import open_source
@@ -82,12 +83,29 @@ def test_every_frame_gets_its_own_result(cuda, is_capturable, height, width, bit
     engine.close()
 
 
+@pytest.mark.parametrize("is_capturable", [True, False])
+@pytest.mark.parametrize("height, width", [(96, 128), (45, 61)])
+def test_every_frame_gets_its_own_guide_and_every_fourth_sees_every_other_frame(cuda, is_capturable, height, width):
+    request = request_for(1, height, width, takes_guide=True, neighbors=LOW_DELAY)
+    engine = CudaEngine(cuda, CopyNetwork(cuda, request, is_capturable), request)
+    random = np.random.default_rng(0)
+    lumas = [random.integers(0, 256, (height, width), np.uint8) for _ in range(40)]
+    guides = [random.random((height, width), np.float32) for _ in lumas]
+    layout = RingLayout(1, 2, LOW_DELAY)
+    results = OneThread(engine, layout, [30.0] * 40, Random(0), guides=guides).run([lumas])
+    for number, (result, guide) in enumerate(zip(results, guides, strict=True)):
+        apart = spacing(LOW_DELAY, number)
+        window = np.stack([lumas[min(max(number + d, 0), 39)] for d in (-apart, 0, apart)])
+        np.testing.assert_array_equal(result.luma, copied(window, 30, guide))
+    engine.close()
+
+
 def test_the_pipeline_in_threads_gives_every_frame_its_own_result(cuda, tmp_path):
     make_video(tmp_path / "in.mkv", frames=60, size=(320, 176), codec="ffv1")
     request, sink = request_for(3, 176, 320), Collecting()
     engine = CudaEngine(cuda, CopyNetwork(cuda, request), request)
     with open_source(tmp_path / "in.mkv") as source:
-        Pipeline(source, engine, sink, 3, ahead=2, qp_of=lambda frame: 20.0 + frame.number % 20).run()
+        Pipeline(source, engine, sink, RingLayout(3, ahead=2), qp_of=lambda frame: 20.0 + frame.number % 20).run()
     lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(176, 320) for shown in frames_of(tmp_path / "in.mkv")]
     wanted = [copied(window, 20.0 + number % 20) for number, window in enumerate(windows_of(lumas, 3))]
     np.testing.assert_array_equal(sink.lumas, wanted)

@@ -76,7 +76,7 @@ class MadeUpStream:
         has_pcm = self.chance()
         w.flags(has_pcm)
         if has_pcm:
-            w.u(7, 4).u(7, 4).ue(0, 2).flags(self.chance())
+            w.u(7, 4).u(7, 4).ue(0, min(2, self.log2_coding_tree - 3)).flags(self.chance())
         n_sets = self.random.choice([0, 1, 2, 3, 9])
         w.ue(n_sets)
         for _ in range(n_sets):

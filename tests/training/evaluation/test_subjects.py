@@ -13,7 +13,7 @@ from training.evaluation.cases import Case
 from training.evaluation.enhanced_video import EnhancedVideo
 from training.evaluation.ffmpeg_filter import STRENGTHS, ffmpeg_filter
 from training.evaluation.luma_clip import open_luma
-from training.evaluation.network_windows import enhance_windows
+from training.evaluation.network_windows import Wanted, enhance_windows
 from training.evaluation.onnx_network import onnx_network
 from training.evaluation.subject import Decoded
 from training.evaluation.subject_list import Running, list_subjects
@@ -138,7 +138,7 @@ def test_a_network_that_breaks_down_is_not_measured(case):
         open_luma(case.coded) as decoded,
         pytest.raises(ModelError, match=r"NaN or infinite pixels at frame 0 of .*a\.mkv"),
     ):
-        next(enhance_windows(lambda window, qp: Broken(), case, decoded, 1))
+        next(enhance_windows(lambda window, qp, guide: Broken(), case, decoded, Wanted("a", 1)))
 
 
 def test_subjects_are_listed_by_what_they_are_called(tmp_path):
@@ -163,12 +163,12 @@ def test_a_network_is_told_the_frames_own_qp_else_the_folders(tmp_path, codec, q
     path = make_video(tmp_path / "a.mkv", frames=1, codec=codec, options=options)
     told = []
 
-    def network(window, qp):
+    def network(window, qp, guide):
         told.append(qp)
         return Enhanced(window[1], True)
 
     with open_luma(path) as decoded:
-        assert len(list(enhance_windows(network, Case("a", "ldp", qp, path, path), decoded, 1))) == 1
+        assert len(list(enhance_windows(network, Case("a", "ldp", qp, path, path), decoded, Wanted("a", 1)))) == 1
     assert told == [pytest.approx(expected) if expected else None]
 
 

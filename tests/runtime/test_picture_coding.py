@@ -1,4 +1,4 @@
-"""Every picture gets the quantiser of its own packet, in whatever order and container they come."""
+"""Every picture gets the coding of its own packet, in whatever order and container they come."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cvqe.frame import Frame
-from runtime.coded_qp import MOST_WAITING, PacketQp
 from runtime.decoder import open_source
+from runtime.picture_coding import MOST_PARTITIONS, MOST_WAITING, UNKNOWN, PacketCoding
 from tests.media import corrupt_packet, frames_of, make_video
 from tests.runtime.hevc.bit_writer import hvcc
 
@@ -82,7 +82,7 @@ def test_the_end_that_is_decoded_again_keeps_its_own(tmp_path):
 
 
 class MadeUpPacket(bytes):
-    """What PacketQp looks at."""
+    """What PacketCoding looks at."""
 
     pts: int | None = 0
     is_keyframe = True
@@ -105,10 +105,17 @@ def made_up(data: bytes, pts: int | None) -> MadeUpPacket:
     return packet
 
 
-def picture(pts: int | None) -> av.VideoFrame:
+def picture_of(packet: MadeUpPacket) -> av.VideoFrame:
+    """Return a picture with the pts that a decoder saw, and so hands out."""
     frame = av.VideoFrame(16, 16, "yuv420p")
-    frame.pts = pts
+    frame.pts = packet.pts
     return frame
+
+
+def seen_by(codings: PacketCoding, packets: list[MadeUpPacket]) -> list[av.VideoFrame]:
+    for packet in packets:
+        codings.see(packet)
+    return [picture_of(packet) for packet in packets]
 
 
 @pytest.fixture(scope="module")
@@ -119,47 +126,64 @@ def coded(tmp_path_factory) -> tuple[bytes, list[bytes]]:
         return stream.codec_context.extradata, [bytes(packet) for packet in container.demux(stream) if packet.size]
 
 
-def test_a_missing_time_stamp_is_missing_again_afterwards(coded):
+@pytest.mark.parametrize("stamps", [[None] * 3, [5, 5, 6], [0, -1, 2**40]])  # missing, twice the same, odd
+def test_pictures_are_known_whatever_their_time_stamps_are(coded, stamps):
     extradata, packets = coded
-    qps = PacketQp(extradata)
-    seen = [made_up(data, None) for data in packets[:3]]
-    for packet in seen:
-        qps.see(packet)
-    shown = [picture(seen[number].pts) for number in (0, 2, 1)]
-    assert [qps.take(each) for each in shown] == [QPS[0], QPS[2], QPS[1]]
-    assert [each.pts for each in shown] == [None] * 3
+    codings = PacketCoding(extradata)
+    first, second, third = seen_by(codings, [made_up(*each) for each in zip(packets[:3], stamps, strict=True)])
+    assert [codings.take(each).qp for each in (first, third, second)] == [QPS[0], QPS[2], QPS[1]]
+    assert [each.pts for each in (first, second, third)] == stamps
 
 
-def test_one_time_stamp_for_two_pictures_tells_neither(coded):
-    extradata, packets = coded
-    qps = PacketQp(extradata)
-    for number, pts in ((0, 5), (1, 5), (2, 6)):
-        qps.see(made_up(packets[number], pts))
-    assert [qps.take(picture(pts)) for pts in (5, 5, 6)] == [None, None, QPS[2]]
-
-
-def test_a_picture_without_a_packet_is_unknown(coded):
-    assert PacketQp(coded[0]).take(picture(7)) is None
-    assert PacketQp(coded[0]).take(picture(None)) is None
+def test_a_picture_without_a_packet_is_unknown_and_keeps_its_time_stamp(coded):
+    stray, unstamped = (picture_of(made_up(b"", pts)) for pts in (7, None))
+    assert PacketCoding(coded[0]).take(stray) == PacketCoding(coded[0]).take(unstamped) == UNKNOWN
+    assert (stray.pts, unstamped.pts) == (7, None)
 
 
 def test_extradata_of_a_packet_replaces_the_streams(coded):
     extradata, packets = coded
-    qps = PacketQp(hvcc())
-    qps.see(made_up(packets[1], 1))
-    changed = made_up(packets[2], 2)
+    codings = PacketCoding(hvcc())
+    unreadable, changed = made_up(packets[1], 1), made_up(packets[2], 2)
     changed.new_extradata = extradata
-    qps.see(changed)
-    assert [qps.take(picture(pts)) for pts in (1, 2)] == [None, QPS[2]]
+    assert [codings.take(each).qp for each in seen_by(codings, [unreadable, changed])] == [None, QPS[2]]
 
 
-def test_packets_that_give_no_picture_are_forgotten(coded):
+class Numbered:
+    """Stands for the parser: the number of the packet is the partition."""
+
+    def __init__(self) -> None:
+        self.n_fed, self.extradata = 0, b""
+
+    def feed(self, packet: memoryview) -> int:
+        self.n_fed += 1
+        return self.n_fed
+
+    def take_extradata(self, extradata: bytes) -> None:
+        self.extradata = extradata
+
+
+def test_a_partition_stays_with_its_packet(coded):
     extradata, packets = coded
-    qps = PacketQp(extradata)
-    for pts in range(MOST_WAITING + 10):
-        qps.see(made_up(packets[1], pts))
-    known = [qps.take(picture(pts)) for pts in range(MOST_WAITING + 10)]
-    assert known == [None] * 10 + [QPS[1]] * MOST_WAITING
+    parser = Numbered()
+    codings = PacketCoding(extradata, parser)
+    first, second, third = seen_by(codings, [made_up(data, None) for data in packets[:3]])
+    assert [codings.take(each).partition for each in (second, third, first)] == [2, 3, 1]
+    changed = made_up(packets[3], 1)
+    changed.new_extradata = extradata
+    codings.see(changed)
+    assert (codings.obstacle, parser.extradata) == (None, extradata)
+
+
+def test_packets_that_give_no_picture_are_forgotten_their_partitions_first(coded):
+    extradata, packets = coded
+    codings = PacketCoding(extradata, Numbered())
+    pictures = seen_by(codings, [made_up(packets[1], number) for number in range(MOST_WAITING + 10)])
+    known = [codings.take(each) for each in pictures]
+    assert [each.qp for each in known] == [None] * 10 + [QPS[1]] * MOST_WAITING
+    assert [each.partition for each in known] == [None] * (len(known) - MOST_PARTITIONS) + list(
+        range(len(known) - MOST_PARTITIONS + 1, len(known) + 1)
+    )
 
 
 def test_noise_in_every_packet_ends_nothing(tmp_path):

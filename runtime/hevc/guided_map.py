@@ -1,0 +1,68 @@
+"""The guided map: every transform unit filled with the mean of its decoded luma, MGANet's second input."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from cvqe.errors import ShapeError
+from cvqe.partition import CELL_PX, Partition
+from runtime.hevc.compiled import wide
+
+
+def guided_map(luma: NDArray[np.uint8], partition: Partition) -> NDArray[np.float32]:
+    """Average a picture's luma over each of its transform units.
+
+    The GIL is released. Where nothing was read of a picture, each 4x4 samples are a unit: use such maps of whole
+    partitions only.
+
+    Args:
+        luma: of the shown window, uint8 [H, W], or little-endian byte pairs [H, W, 2] above 8 bit; any strides.
+        partition: of the same picture.
+
+    Returns:
+        float32 [H, W], in grey levels of luma's own depth. A unit that reaches out of the window counts with what is
+        shown of it.
+
+    Raises:
+        ShapeError: luma is not of the window's size.
+    """
+    window = partition.window
+    if luma.shape not in ((window.height, window.width), (window.height, window.width, 2)):
+        raise ShapeError(f"luma is {list(luma.shape)}, but its partition shows {[window.height, window.width]}")
+    levels = luma if luma.ndim == 2 else np.ascontiguousarray(luma).view("<u2")[..., 0]
+    result = np.empty((window.height, window.width), np.float32)
+    _fill_means(_any(levels), partition.transform, window.left, window.top, result)
+    return result
+
+
+def _any(levels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """View an array as read-only, as frames' planes are: Numba compiles anew for arrays that may be written."""
+    view = levels.view()
+    view.flags.writeable = False
+    return view
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_means(luma, transform, left, top, result):  # type: ignore[no-untyped-def]
+    """Write the mean of each unit; `left` and `top` are the shown window's corner in the coded picture."""
+    height, width = result.shape
+    for row in range(top // CELL_PX, -(-(top + height) // CELL_PX)):
+        for column in range(left // CELL_PX, -(-(left + width) // CELL_PX)):
+            side = max(1 << wide(transform[row, column]), CELL_PX)
+            # a unit is met at its first cell, or at the first one shown
+            x, y = column * CELL_PX & -side, row * CELL_PX & -side
+            if (
+                max(x, left // CELL_PX * CELL_PX) != column * CELL_PX
+                or max(y, top // CELL_PX * CELL_PX) != row * CELL_PX
+            ):
+                continue
+            x_start, x_end = max(x - left, 0), min(x + side - left, width)
+            y_start, y_end = max(y - top, 0), min(y + side - top, height)
+            total = 0
+            for y in range(y_start, y_end):
+                for x in range(x_start, x_end):
+                    total += wide(luma[y, x])
+            mean = np.float32(total / ((y_end - y_start) * (x_end - x_start)))
+            for y in range(y_start, y_end):
+                for x in range(x_start, x_end):
+                    result[y, x] = mean

@@ -1,0 +1,43 @@
+"""Frames that were coded at another QP than a network was trained for: a choice by the first frames may not last."""
+
+from cvqe.frame import Frame
+from cvqe.manifest import Manifest
+
+# coders that are told one QP code pictures around it: x265 its I frames 3 finer, HM those of low levels up to 6 coarser
+USUAL_SPREAD = 6
+
+
+class UntrainedQp:
+    """Counts such frames in a video.
+
+    Attributes:
+        n_frames: frames so far, of those whose QP is known, that are more than USUAL_SPREAD outside.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.n_frames = 0
+        self._manifest = manifest
+        self._found: list[float] = []  # the lowest and the highest
+
+    def see(self, frame: Frame) -> None:
+        """Take note of the next frame."""
+        trained = self._manifest.qp
+        if frame.qp is None or not trained:
+            return
+        if not min(trained) - USUAL_SPREAD <= frame.qp <= max(trained) + USUAL_SPREAD:
+            self.n_frames += 1
+            self._found = [min([frame.qp, *self._found]), max([frame.qp, *self._found])]
+
+    @property
+    def note(self) -> str | None:
+        """A sentence about these frames, None where there is none."""
+        if not self.n_frames:
+            return None
+        return (
+            f"{self.n_frames} frames are coded at QP {_span(self._found)}, and {self._manifest.network} was trained "
+            f"for QP {_span(self._manifest.qp)}: they may gain less, or lose"
+        )
+
+
+def _span(qps: "list[float] | tuple[int, ...]") -> str:
+    return " to ".join(sorted({f"{min(qps):.3g}", f"{max(qps):.3g}"}, key=float))
