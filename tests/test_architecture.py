@@ -122,7 +122,7 @@ def test_the_networks_import_without_a_word():
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("script", ["runtime.stream", "runtime.doctor"])
+@pytest.mark.parametrize("script", ["runtime.stream", "runtime.doctor", "runtime.partition"])
 def test_the_runtimes_scripts_start_without_torch(script):
     start = "import runpy, sys; sys.modules['torch'] = None; runpy.run_module(sys.argv[1], run_name='__main__')"
     run = run_python(start.replace("runpy.run", "sys.argv[2:] = ['--help']; runpy.run"), script)

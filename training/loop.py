@@ -19,15 +19,21 @@ from training.run_state import Files, save
 from training.supervision import Supervised, Terms
 from training.validation import Validation
 
+DECAYS = ("cosine", "constant", "step")
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def rate_at(step: int, schedule: ScheduleRecipe) -> float:
-    """Return the factor on the learning rate at a step, counted from 0: a linear start, then down or constant."""
+    """Return the factor on the learning rate at a step, counted from 0: a linear start, then one of DECAYS.
+
+    "cosine" falls to 0, "constant" stays at 1, "step" is a tenth from the middle of the schedule on.
+    """
     if step < schedule.warm_up:
         return (step + 1) / schedule.warm_up
     if schedule.decay == "constant":
         return 1.0
+    if schedule.decay == "step":
+        return 1.0 if 2 * step < schedule.steps else 0.1
     progress = (step - schedule.warm_up) / max(schedule.steps - schedule.warm_up, 1)
     return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
-from cvqe.frame import Frame
 from cvqe.partition import Partition
 from runtime.hevc.database import load_partitions, save_partitions
 from training.file_key import key_of
@@ -39,7 +38,9 @@ def read_partitions(clip: Path) -> list[Partition]:
     Raises:
         InputError: a frame has none, or not a whole one.
     """
-    from runtime.decoder import open_source  # PyAV: not needed where everything is kept already
+    # PyAV: not needed where everything is kept already
+    from cvqe.frame import Frame
+    from runtime.decoder import open_source
 
     with open_source(clip, with_partitions=True) as source:
         frames = [(item.number, item.partition) for item in source.items() if isinstance(item, Frame)]

@@ -14,7 +14,7 @@ from cvqe.neighbors import NEIGHBORS
 from training.batches import Source
 from training.clip_pairs import ClipPair, Loaders, load_pairs, load_validation
 from training.guides import Guides
-from training.loop import Trainer, train
+from training.loop import DECAYS, Trainer, train
 from training.luma_cache import LumaCache
 from training.partition_cache import PartitionCache
 from training.patches import PatchSource
@@ -78,7 +78,7 @@ def checked(recipe: Recipe) -> Recipe:
         ("loss.picture", recipe.loss.picture, PICTURE_LOSSES),
         ("network.start", recipe.network.start, STARTS),
         ("data.neighbors", recipe.data.neighbors, NEIGHBORS),
-        ("schedule.decay", recipe.schedule.decay, ("cosine", "constant")),
+        ("schedule.decay", recipe.schedule.decay, DECAYS),
         ("run.precision", recipe.run.precision, ("fp32", "bf16", "fp16")),
     ):
         if value not in known:

@@ -35,6 +35,11 @@ def test_a_constant_rate_stays():
     assert [rate_at(step, schedule) for step in (0, 3, 4, 99)] == [0.25, 1.0, 1.0, 1.0]
 
 
+def test_a_rate_in_steps_is_a_tenth_from_the_middle_on():
+    schedule = ScheduleRecipe(steps=100, warm_up=4, decay="step")
+    assert [rate_at(step, schedule) for step in (0, 4, 49, 50, 99)] == [0.25, 1.0, 1.0, 0.1, 0.1]
+
+
 def test_training_lowers_the_loss():
     # the coder's error is one level everywhere, which a bias of the last layer can learn
     learner = trainer()

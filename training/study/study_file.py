@@ -1,0 +1,141 @@
+"""A study: one recipe, one budget, and the variants of it that are compared, in one TOML file.
+
+recipe -> [budget] -> --set -> [codings.NAME] -> [variants.NAME]        each changes what stands before it
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from cvqe.errors import InputError, UsageError
+from training.recipe import Recipe, load_recipe, recipe_as_mapping, recipe_from_mapping, with_overrides
+
+Content = Mapping[str, Any]
+CODINGS = "codings"  # where a variant names those it is for; it is for all where it names none
+KEYS = ("recipe", "base", "test", "budget", CODINGS, "variants")
+
+
+@dataclass(frozen=True)
+class TestPlan:
+    """What every variant is measured on.
+
+    Attributes:
+        qp: of all variants.
+        base_qps: of the base variant besides, which was trained for none of them.
+        frames: the first ones of every test clip.
+        curve_clip: the clip whose frames are written one by one.
+    """
+
+    __test__ = False  # nothing for pytest
+
+    qp: int = 37
+    base_qps: tuple[int, ...] = ()
+    frames: int = 20
+    curve_clip: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network to train, for one coding."""
+
+    name: str
+    coding: str
+    recipe: Recipe
+    is_base: bool
+
+    @property
+    def title(self) -> str:
+        """Coding and name: ai-tu3/f3."""
+        return f"{self.coding}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that is to be trained and measured."""
+
+    name: str
+    variants: tuple[Variant, ...]
+    test: TestPlan
+
+    @property
+    def codings(self) -> tuple[str, ...]:
+        """Every coding once."""
+        return tuple(dict.fromkeys(variant.coding for variant in self.variants))
+
+    def chosen(self, patterns: Sequence[str]) -> list[Variant]:
+        """Return the variants whose name or CODING/NAME fits a pattern, as in a shell; all without a pattern.
+
+        Raises:
+            UsageError: a pattern fits none.
+        """
+        for pattern in patterns:
+            if not any(_fits(variant, pattern) for variant in self.variants):
+                names = ", ".join(dict.fromkeys(variant.name for variant in self.variants))
+                raise UsageError(f"--only {pattern} fits no variant; there are {names}, or CODING/NAME.")
+        return [each for each in self.variants if not patterns or any(_fits(each, one) for one in patterns)]
+
+    def qps_of(self, variant: Variant) -> tuple[int, ...]:
+        """Return the QPs to measure a variant at."""
+        return (self.test.qp, *(self.test.base_qps if variant.is_base else ()))
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study; overrides change the recipe of all its variants.
+
+    Raises:
+        InputError: it or its recipe can't be read.
+        UsageError: something in it means nothing.
+    """
+    content = _content(path)
+    unknown = sorted(set(content) - set(KEYS))
+    if unknown:
+        raise UsageError(f"{path}: nothing is called {unknown[0]!r}; there are {', '.join(KEYS)}.")
+    shared = load_recipe(path.parent / str(content.get("recipe", "")))
+    budget = merged(recipe_as_mapping(shared), content.get("budget", {}))
+    shared = with_overrides(recipe_from_mapping(budget, f"{path}, [budget]"), list(overrides))
+    variants = tuple(_variants(path, content, recipe_as_mapping(shared)))
+    if not any(variant.is_base for variant in variants):
+        raise UsageError(f"{path}: base = {content.get('base')!r} is none of its variants, one of which was expected.")
+    return Study(path.stem, variants, _test_plan(path, content.get("test", {})))
+
+
+def merged(content: Content, changes: Content) -> dict[str, Any]:
+    """Return nested mappings with the changes in them; a list or a value is replaced as a whole."""
+    both = {
+        key: merged(content[key], value)
+        if isinstance(value, Mapping) and isinstance(content.get(key), Mapping)
+        else value
+        for key, value in changes.items()
+    }
+    return {**content, **both}
+
+
+def _content(path: Path) -> Content:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read as a study: {error}.") from error
+
+
+def _variants(path: Path, content: Content, shared: Content) -> Iterator[Variant]:
+    for coding, of_coding in content.get(CODINGS, {}).items():
+        coded = merged(merged(shared, {"data": {"configuration": [coding]}}), of_coding)
+        for name, changes in content.get("variants", {}).items():
+            if coding in changes.get(CODINGS, content[CODINGS]):
+                own = {key: value for key, value in changes.items() if key != CODINGS}
+                recipe = recipe_from_mapping(merged(coded, own), f"{path}, variant {name}")
+                yield Variant(name, coding, recipe, is_base=name == content.get("base"))
+
+
+def _test_plan(path: Path, content: Content) -> TestPlan:
+    unknown = sorted(set(content) - {field.name for field in fields(TestPlan)})
+    if unknown:
+        raise UsageError(f"{path}, [test]: nothing is called {unknown[0]!r}.")
+    return TestPlan(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+
+
+def _fits(variant: Variant, pattern: str) -> bool:
+    return fnmatchcase(variant.name, pattern) or fnmatchcase(variant.title, pattern)

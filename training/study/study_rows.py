@@ -1,0 +1,147 @@
+"""Rows of a study's trained and measured variants: their means, their clips, and one clip's frames."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import groupby
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from cvqe.macs import count_macs
+from cvqe.models import create, takes_guide
+from training.evaluation.csv_rows import write_csv
+from training.evaluation.file_digest import sha256_of
+from training.evaluation.network_windows import GRID, UNITS, guide_settings
+from training.evaluation.reports import load_results
+from training.evaluation.results import Result
+from training.recipe import NetworkRecipe
+from training.study.study_file import Study
+from training.study.trained_variant import TrainedVariant
+
+Row = dict[str, Any]
+MACS_SIZE = (240, 416)  # height and width, of the papers' figures
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One variant's results at one QP with one kind of guide, a result a clip."""
+
+    trained: TrainedVariant
+    guide: str
+    results: tuple[Result, ...]
+
+    @cached_property
+    def place(self) -> Row:
+        """The columns that say what was measured."""
+        variant, case = self.trained.variant, self.results[0].case
+        return {"variant": variant.name, "coding": variant.coding, "guide": self.guide, "qp": case.qp}
+
+
+def write_rows(study: Study, folder: Path, evaluation: Path, target: Path) -> list[Path]:
+    """Write the rows of all that is there, of this run and of earlier ones; returns the files.
+
+    Args:
+        folder: of the trained variants.
+        evaluation: folder of the measurements.
+        target: folder for {study}.csv, {study}_clips.csv and {study}_frames.csv.
+    """
+    measured = list(_measured(study, folder, evaluation))
+    rows_of = {
+        "": [mean_row(study, each) for each in measured],
+        "_clips": [row for each in measured for row in clip_rows(each)],
+        "_frames": [row for each in measured for row in frame_rows(each, study.test.curve_clip)],
+    }
+    paths = {target / f"{study.name}{ending}.csv": rows for ending, rows in rows_of.items() if rows}
+    target.mkdir(parents=True, exist_ok=True)
+    for path, rows in paths.items():
+        write_csv(path, rows)
+    return list(paths)
+
+
+def mean_row(study: Study, measured: Measured) -> Row:
+    """Return a variant's means over clips, and what it took."""
+    recipe, results = measured.trained.variant.recipe, measured.results
+    gains = [result.delta_psnr_db for result in results]
+    after = results[0].after
+    return {
+        "study": study.name,
+        **measured.place,
+        "neighbors": recipe.data.neighbors,
+        "n_clips": len(results),
+        "frames": after.n_frames if len({result.after.n_frames for result in results}) == 1 else "",
+        "psnr_db_decoded": f"{fmean(result.psnr_db for result in results):.4f}",
+        "gain_db": f"{fmean(gains):.4f}",
+        "worst_gain_db": f"{min(gains):.4f}",
+        "steps": recipe.schedule.steps,
+        "batch": recipe.schedule.batch,
+        "patch_px": recipe.data.patch_px,
+        "seed": recipe.run.seed,
+        "training_s": measured.trained.training_s,
+        **network_facts(recipe.network),
+        "sha256": after.subject.sha256,
+        "machine": after.provenance.machine,
+        "git_sha": after.provenance.git_sha,
+        "date": after.provenance.date,
+    }
+
+
+def clip_rows(measured: Measured) -> Iterator[Row]:
+    """Yield a variant's gain on each clip."""
+    for result in measured.results:
+        yield {
+            **measured.place,
+            "clip": result.case.clip,
+            "frames": result.after.n_frames,
+            "psnr_db_decoded": f"{result.psnr_db:.4f}",
+            "gain_db": f"{result.delta_psnr_db:.4f}",
+        }
+
+
+def frame_rows(measured: Measured, clip: str) -> Iterator[Row]:
+    """Yield a variant's gain on each frame of a clip."""
+    for result in measured.results:
+        if result.case.clip == clip:
+            pairs = zip(result.before.psnr_db, result.after.psnr_db, strict=True)
+            for number, (before, after) in enumerate(pairs):
+                yield {**measured.place, "clip": clip, "frame": number, "gain_db": f"{after - before:.4f}"}
+
+
+def network_facts(recipe: NetworkRecipe) -> Row:
+    """Return radius, parameters and multiply-accumulates of a network."""
+    return dict(_network_facts(recipe.name, tuple(sorted(recipe.options.items()))))
+
+
+@cache
+def _network_facts(name: str, options: tuple[tuple[str, Any], ...]) -> Row:
+    network = create(name, **dict(options))
+    return {
+        "radius": int(network.radius),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "gmacs_416x240": f"{count_macs(network, *MACS_SIZE) / 1e9:.3f}",
+    }
+
+
+def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured]:
+    results, _ = load_results(evaluation)
+    for variant in study.variants:
+        trained = TrainedVariant(variant, folder)
+        if trained.is_done:
+            own = [result for result in results if _is_of(result, trained)]
+            is_guided = takes_guide(create(variant.recipe.network.name, **variant.recipe.network.options))
+            yield from _by_qp_and_guide(trained, own, is_guided)
+
+
+def _is_of(result: Result, trained: TrainedVariant) -> bool:
+    """Tell whether a result is of this very checkpoint on its own coding."""
+    is_same = result.after.subject.sha256 == sha256_of(trained.files.checkpoint)
+    return is_same and result.case.configuration == trained.variant.coding
+
+
+def _by_qp_and_guide(trained: TrainedVariant, results: Iterable[Result], is_guided: bool) -> Iterator[Measured]:
+    def order(result: Result) -> tuple[bool, int]:
+        return result.after.subject.settings == guide_settings(True, GRID), result.case.qp or 0
+
+    for (is_grid, _), own in groupby(sorted(results, key=order), key=order):
+        guide = (GRID if is_grid else UNITS) if is_guided else ""
+        yield Measured(trained, guide, tuple(own))
