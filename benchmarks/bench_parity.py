@@ -25,6 +25,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
 from benchmarks import report
 from benchmarks.parity import (
     PROVIDERS,
+    Frames,
     Provider,
     backend_lumas,
     compared,
@@ -33,14 +34,15 @@ from benchmarks.parity import (
     rounded,
     torch_lumas,
 )
+from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import CvqeError
+from cvqe.models import takes_guide
 from runtime.machine import nvidia_gpus
 
 CHECKPOINTS = {
     "live": report.ROOT / "weights" / "live.onnx",
     "tgafnet": report.ROOT / "training" / "checkpoints" / "tgafnet_qp37.safetensors",
 }
-RADIUS = 3  # of every network here
 Row = Mapping[str, str]
 
 
@@ -54,9 +56,16 @@ class BenchConfig:
     output: Path = report.ROOT / "benchmarks" / "results" / "parity.csv"
 
 
+def frames_for(path: Path, n_frames: int) -> Frames:
+    """Return windows of the bundled clip as a network sees them, with guided maps if it takes them."""
+    checkpoint = load_checkpoint(path)
+    network = network_from_checkpoint(checkpoint)
+    return demo_frames(n_frames, int(network.radius), checkpoint.neighbors, takes_guide(network))
+
+
 def rows_of(network: str, config: BenchConfig, folder: Path) -> Iterator[Row]:
     """Measure one network through every provider."""
-    frames = demo_frames(config.frames, RADIUS)
+    frames = frames_for(CHECKPOINTS[network], config.frames)
     expected = torch_lumas(CHECKPOINTS[network], frames)
     reference = compared(expected, expected, frames)
     what = {"frames": str(len(expected)), "size": f"{expected.shape[2]}x{expected.shape[1]}"}

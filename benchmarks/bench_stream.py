@@ -3,8 +3,10 @@
 $ python benchmarks/bench_stream.py
 $ python benchmarks/bench_stream.py --sizes 416x240 --networks tgafnet --rounds 9
 
-TGAFNet has made-up weights with offsets of some pixels: speed does not depend on what they are. Engines and torch are
-interleaved in one run, so ratios hold on a busy machine. Streams run in processes of their own, for their peak memory.
+A network is the shipped one of this name, or has made-up weights, with offsets of some pixels: speed does not depend on
+what they are. Engines and torch are interleaved in one run, so ratios hold on a busy machine. Engines are given guided
+maps of a fixed grid where they take one; streams, which run in processes of their own for their peak memory, read the
+transform units.
 """
 
 import argparse
@@ -25,17 +27,23 @@ import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from benchmarks import report
+from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
+from cvqe.macs import count_macs
+from cvqe.manifest import Manifest
 from cvqe.models import takes_qp
 from runtime.engine import EngineRequest, open_engine
+from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import load_model_file
-from tests.networks import export_network, made_up_network
+from tests.networks import export_network
 
 QP = 37.0
 PACKAGES = ("onnxruntime", "openvino", "llvmlite", "torch", "av")
 ENGINES = (("openvino", "bf16"), ("openvino", "fp32"), ("onnxruntime", "fp32"))
 DEMO = report.ROOT / "docs" / "demo" / "demo_qp37.mp4"
+HEAVY = ("tgafnet", "mganet")  # their streams are short, and run once
 SLOW_MACS_PER_FRAME = 3e11  # beyond it torch eager is left out: minutes a frame
 
 
@@ -52,32 +60,43 @@ class BenchConfig:
     output: Path = report.ROOT / "benchmarks" / "results" / "stream.csv"
 
 
-def window_of(width: int, height: int) -> NDArray[np.uint8]:
-    """Return seven frames of the bundled clip at this size."""
+def window_of(width: int, height: int, n_frames: int = 7) -> NDArray[np.uint8]:
+    """Return the first frames of the bundled clip at this size."""
     with av.open(str(DEMO)) as container:
-        frames = [frame.reformat(width, height, "gray") for frame in islice(container.decode(video=0), 7)]
+        frames = [frame.reformat(width, height, "gray") for frame in islice(container.decode(video=0), n_frames)]
         return np.stack([frame.to_ndarray() for frame in frames])
 
 
-def engine_cases(network: str, model: Path, size: str, config: BenchConfig) -> dict[str, Callable[[], object]]:
+def guide_of(window: NDArray[np.uint8], manifest: Manifest) -> NDArray[np.float32] | None:
+    """Return a guided map of the target by the fixed grid, for a network that takes one; made before the clock runs."""
+    return fixed_grid_map(window[manifest.radius]) if manifest.takes_guide else None
+
+
+def engine_cases(model: Path, size: str, config: BenchConfig) -> dict[str, Callable[[], object]]:
     """Return what is to be timed on one window: every engine, and torch where it ends in reasonable time."""
     width, height = map(int, size.split("x"))
-    window = window_of(width, height)
+    file = load_model_file(model)
+    window = window_of(width, height, file.manifest.window_frames)
+    guide = guide_of(window, file.manifest)
     cases: dict[str, Callable[[], object]] = {}
     for backend, precision in ENGINES:
-        request = EngineRequest(load_model_file(model), height, width, 8, precision, config.threads)
+        request = EngineRequest(file, height, width, 8, precision, config.threads)
         engine = open_engine(request, backend).engine
-        cases[f"{backend} {precision}"] = lambda engine=engine: engine.enhance(window, QP)  # type: ignore[misc]
-    if network == "live" or width * height * 1.25e6 < SLOW_MACS_PER_FRAME:
-        cases["torch eager fp32"] = torch_case(network, window, config.threads)
+        cases[f"{backend} {precision}"] = lambda engine=engine: engine.enhance(window, QP, guide)  # type: ignore[misc]
+    module = network_from_checkpoint(load_checkpoint(model))
+    if count_macs(module, height, width) < SLOW_MACS_PER_FRAME:
+        cases["torch eager fp32"] = torch_case(module, window, guide, config.threads)
     return cases
 
 
-def torch_case(network: str, window: NDArray[np.uint8], threads: int) -> Callable[[], object]:
+def torch_case(
+    module: nn.Module, window: NDArray[np.uint8], guide: NDArray[np.float32] | None, threads: int
+) -> Callable[[], object]:
     """Return the same network as its authors run it: eager, float32."""
     torch.set_num_threads(threads)
-    module, floats = made_up_network(network), torch.from_numpy(window)[None].float() / 255
-    inputs = (floats, torch.tensor([QP])) if takes_qp(module) else (floats,)
+    inputs = [torch.from_numpy(window)[None].float() / 255, *[torch.tensor([QP])] * takes_qp(module)]
+    if guide is not None:
+        inputs.append(torch.from_numpy(guide)[None, None] / 255)
 
     def run() -> object:
         with torch.inference_mode():
@@ -86,9 +105,8 @@ def torch_case(network: str, window: NDArray[np.uint8], threads: int) -> Callabl
     return run
 
 
-def deform_conv_share(network: str, window: NDArray[np.uint8]) -> float:
+def deform_conv_share(run: Callable[[], object]) -> float:
     """Return the share of torch eager's time that our DeformConv takes."""
-    run = torch_case(network, window, torch.get_num_threads())
     run()
     with torch.profiler.profile() as profile:
         run()
@@ -102,12 +120,12 @@ def stream_rows(network: str, model: Path, size: str, config: BenchConfig, folde
     clip = make_clip(
         folder / f"{size}.mp4",
         size,
-        config.frames if network == "live" else config.frames // (12 if width_of(size) < 1000 else 20),
+        config.frames // (12 if width_of(size) < 1000 else 20) if network in HEAVY else config.frames,
     )
     for backend, precision in ENGINES:
-        if network == "tgafnet" and backend == "openvino" and precision == "fp32":
+        if network in HEAVY and backend == "openvino" and precision == "fp32":
             continue  # no faster than ONNX Runtime, and slow
-        n_runs = config.streams if network == "live" else 1
+        n_runs = 1 if network in HEAVY else config.streams
         runs = [run_stream(clip, model, backend, precision, config.threads) for _ in range(n_runs)]
         summary = runs[-1]
         case, provider = f"{network} {size}", f"{backend} {precision}"
@@ -167,13 +185,13 @@ def bench(config: BenchConfig) -> Iterator[report.Row]:
             shipped = report.ROOT / "weights" / f"{network}.onnx"
             model = shipped if shipped.exists() else export_network(network, Path(folder) / shipped.name)
             for size in config.sizes:
-                cases = engine_cases(network, model, size, config)
+                cases = engine_cases(model, size, config)
                 timings = report.interleaved_ms(cases, config.rounds, warm_ups=1)
                 print(f"{network} {size}\n{report.table(timings)}")
                 for name, timing in timings.items():
                     yield report.row(f"{network} {size}", name, "engine", "ms", timing, PACKAGES)
                 if network == "tgafnet" and "torch eager fp32" in cases:
-                    share = deform_conv_share(network, window_of(*map(int, size.split("x"))))
+                    share = deform_conv_share(cases["torch eager fp32"])
                     print(f"DeformConv's share of torch eager: {share:.0%}")
                     yield single(f"{network} {size}", "torch eager fp32", "share DeformConv", "%", 100 * share)
                 del cases
@@ -186,7 +204,9 @@ def parse_args(argv: list[str] | None = None) -> BenchConfig:
     """Read the command line; unset options keep BenchConfig's defaults."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=BenchConfig.sizes, help="[416x240 1280x720]")
-    parser.add_argument("--networks", nargs="+", default=BenchConfig.networks, help="[tgafnet live]")
+    parser.add_argument(
+        "--networks", nargs="+", default=BenchConfig.networks, help="[tgafnet live]; mganet, or a file of weights/"
+    )
     parser.add_argument("--rounds", type=int, default=BenchConfig.rounds, help="of every engine [%(default)s]")
     parser.add_argument("--frames", type=int, default=BenchConfig.frames, help="of a stream [%(default)s]")
     parser.add_argument("--streams", type=int, default=BenchConfig.streams, help="runs of live's [%(default)s]")

@@ -21,6 +21,7 @@ from cvqe.layers import deform_block
 from cvqe.layers.pixel_ends import PixelEnds
 from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
+from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import ModelFile
 
 GPU_BACKENDS = tuple(name for name, backend in BACKENDS.items() if backend.needs_gpu)
@@ -66,8 +67,17 @@ def measure_backend(model: ModelFile, backend: str, height: int, width: int, n_f
     engine = open_engine(EngineRequest(model, height, width), backend).engine
     held: list[int] = []
     try:
-        frames, radius = made_up_frames(N_DISTINCT, height, width), model.manifest.radius
-        speed = measure_stream(engine, radius, frames, n_frames, QP, at_end=lambda: held.append(before - free_bytes()))
+        manifest = model.manifest
+        speed = measure_stream(
+            engine,
+            manifest.radius,
+            made_up_frames(N_DISTINCT, height, width),
+            n_frames,
+            QP,
+            at_end=lambda: held.append(before - free_bytes()),
+            takes_guide=manifest.takes_guide,
+            neighbors=manifest.neighbors,
+        )
     finally:
         engine.close()  # type: ignore[attr-defined]
     return NetworkSpeed(f"{backend} {engine.precision}", speed, held[0] / 2**20)
@@ -91,12 +101,14 @@ def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allo
 
 
 def _eager_times(ends: PixelEnds, model: ModelFile, frames: list[Luma], n_frames: int) -> list[float]:
-    qp = [torch.tensor([QP], device="cuda")] if model.manifest.takes_qp else []
+    manifest = model.manifest
+    others = [torch.tensor([QP], device="cuda")] * manifest.takes_qp
     times_s = []
     for number in range(n_frames + WARM_UPS):
-        window = np.stack([frames[(number + k) % len(frames)] for k in range(model.manifest.window_frames)])
+        window = np.stack([frames[(number + k) % len(frames)] for k in range(manifest.window_frames)])
+        guide = [torch.from_numpy(fixed_grid_map(window[manifest.radius]))[None, None]] * manifest.takes_guide
         start = time.perf_counter()
-        enhanced, _mean = ends(torch.from_numpy(window)[None].cuda(), *qp)
+        enhanced, _mean = ends(*(each.cuda() for each in (torch.from_numpy(window)[None], *others, *guide)))
         enhanced[0, 0].cpu().numpy()
         times_s.append(time.perf_counter() - start)
     return times_s[WARM_UPS:]

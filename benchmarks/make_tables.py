@@ -13,12 +13,19 @@ from statistics import fmean
 if not __package__:  # run by path: import from the repo root, never from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import report
+from benchmarks import mganet_tables, report
 
 RESULTS = report.ROOT / "benchmarks" / "results"
 DEFAULT, MAIN_QP = "live", 37
 LOW_DELAY = ("ldp", "ldp-hm")
-PAGES = ("README.md", "weights/live.md", "docs/training.md", "docs/parity.md", "plugins/deform_conv/README.md")
+PAGES = (
+    "README.md",
+    "weights/live.md",
+    "docs/training.md",
+    "docs/parity.md",
+    "docs/mganet.md",
+    "plugins/deform_conv/README.md",
+)
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
@@ -205,6 +212,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "parity": parity_table,
     "coordinates": coordinates_table,
     "kernels": kernels_table,
+    **mganet_tables.TABLES,
 }
 
 

@@ -15,18 +15,23 @@ from benchmarks import report
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.engine_manifest import LIBRARIES
 from cvqe.errors import BackendError
+from cvqe.frame import Frame
 from cvqe.metrics import psnr_db
 from cvqe.models import takes_qp
+from cvqe.neighbors import ADJACENT, reach, spacing
 from export.exporter import ExportConfig, export
+from runtime.decoder import open_source
 from runtime.engine import EngineRequest, open_engine
 from runtime.engine_file import build_command
 from runtime.gpu_presence import gpu_obstacle
+from runtime.guides import Guides
 from runtime.model_file import ModelFile, load_model_file
 from training.luma_clips import load_luma
+from training.patches import window_frames
 
 Luma = NDArray[np.float32]
 DEMO = report.ROOT / "docs" / "demo"
-DEMO_QP = 37.0
+DECODED, DEMO_QP = "demo_qp37.mp4", 37.0
 DEEP_PEAK, PEAK = 65535, 255
 WIDEN = DEEP_PEAK // PEAK  # a sample of 8 bits times this is the same share of 16 bits, exactly
 
@@ -64,10 +69,15 @@ PROVIDERS = (
 
 @dataclass(frozen=True)
 class Frames:
-    """Windows of a decoded clip, and the original of each one's target."""
+    """Windows of a decoded clip, the original of each one's target, and its guided map where one is taken."""
 
     windows: NDArray[np.uint8]  # [N, 2R+1, H, W]
     pristine: NDArray[np.uint8]  # [N, H, W]
+    guides: Luma | None = None  # in levels of 0 to 255, [N, H, W]
+
+    def guide(self, number: int) -> Luma | None:
+        """Return the guided map of one target, [H, W]."""
+        return None if self.guides is None else self.guides[number]
 
 
 @dataclass(frozen=True)
@@ -80,21 +90,32 @@ class Parity:
     loss_db: float
 
 
-def demo_frames(n_frames: int, radius: int) -> Frames:
-    """Take windows evenly from the bundled clip."""
-    decoded, pristine = (load_luma(DEMO / name) for name in ("demo_qp37.mp4", "demo_original.mkv"))
-    targets = np.linspace(radius, len(decoded) - radius - 1, n_frames).round().astype(int)
-    return Frames(np.stack([decoded[t - radius : t + radius + 1] for t in targets]), pristine[targets])
+def demo_frames(n_frames: int, radius: int, neighbors: str = ADJACENT, takes_guide: bool = False) -> Frames:
+    """Take windows evenly from the bundled clip; guided maps are of its own transform units."""
+    decoded, pristine = (load_luma(DEMO / name) for name in (DECODED, "demo_original.mkv"))
+    around = reach(neighbors, radius)
+    targets = np.linspace(around, len(decoded) - around - 1, n_frames).round().astype(int)
+    windows = [decoded[window_frames(t, radius, len(decoded), spacing(neighbors, t))] for t in targets]
+    return Frames(np.stack(windows), pristine[targets], demo_guides()[targets] if takes_guide else None)
+
+
+def demo_guides() -> Luma:
+    """Return the guided maps of all frames of the bundled clip, [T, H, W]."""
+    with open_source(DEMO / DECODED, with_partitions=True) as source:
+        guides = Guides("the network", source.partition_obstacle)
+        return np.stack([guides.of(item) for item in source.items() if isinstance(item, Frame)])
 
 
 def torch_lumas(checkpoint: Path, frames: Frames) -> Luma:
     """Return what torch makes of every window in float32 on the CPU, in [0, 1], clamped as a file is; [N, H, W]."""
     network = network_from_checkpoint(load_checkpoint(checkpoint))
-    qp = (torch.tensor([DEMO_QP]),) if takes_qp(network) else ()
     lumas = []
     with torch.inference_mode():
-        for window in frames.windows:
-            enhanced = network(torch.from_numpy(window)[None].float() / 255, *qp)
+        for number, window in enumerate(frames.windows):
+            others, guide = [torch.tensor([DEMO_QP])] * takes_qp(network), frames.guide(number)
+            if guide is not None:
+                others.append(torch.from_numpy(guide)[None, None] / PEAK)
+            enhanced = network(torch.from_numpy(window)[None].float() / PEAK, *others)
             lumas.append(enhanced[0, 0].clamp(0, 1).numpy())
     return np.stack(lumas)
 
@@ -119,11 +140,13 @@ def backend_lumas(provider: Provider, file: ModelFile, frames: Frames, threads: 
     request = EngineRequest(file, height, width, provider.bit_depth, provider.precision, threads)
     engine = open_engine(request, provider.backend).engine
     if provider.bit_depth == 8:
-        return np.stack([engine.enhance(window, DEMO_QP).luma for window in frames.windows]) / np.float32(PEAK)
+        enhanced_lumas = [engine.enhance(each, DEMO_QP, frames.guide(i)).luma for i, each in enumerate(frames.windows)]
+        return np.stack(enhanced_lumas) / np.float32(PEAK)
     lumas = []
-    for window in frames.windows:
-        pairs = (window.astype("<u2") * WIDEN)[..., None].view(np.uint8)
-        enhanced = np.ascontiguousarray(engine.enhance(pairs, DEMO_QP).luma)
+    for number, window in enumerate(frames.windows):
+        pairs, guide = (window.astype("<u2") * WIDEN)[..., None].view(np.uint8), frames.guide(number)
+        deep_guide = None if guide is None else guide * np.float32(WIDEN)
+        enhanced = np.ascontiguousarray(engine.enhance(pairs, DEMO_QP, deep_guide).luma)
         lumas.append(enhanced.view("<u2")[..., 0].astype(np.float32) / DEEP_PEAK)
     return np.stack(lumas)
 

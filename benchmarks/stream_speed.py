@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Timing
 from cvqe.errors import ModelError
-from runtime.engine import Engine
+from cvqe.neighbors import ADJACENT
+from runtime.engine import Engine, Guide
+from runtime.fixed_grid import fixed_grid_map
 from runtime.ring import FrameRing, Window
 from runtime.slots import RingLayout
 from runtime.stages import Channel, Stages
@@ -46,16 +48,23 @@ def measure_stream(
     qp: float | None,
     warm_up: int = 10,
     at_end: Callable[[], object] = lambda: None,
+    *,
+    takes_guide: bool = False,
+    neighbors: str = ADJACENT,
 ) -> StreamSpeed:
     """Send frames through, over and over until n_frames were enhanced behind the warm-up.
 
     Args:
         at_end: called behind the last frame, while all that the stream needs is still held.
+        takes_guide: the network is given guided maps: those of a fixed grid, made before the clock starts.
+        neighbors: which frames make its windows, one of cvqe.neighbors.NEIGHBORS.
 
     Raises:
         ModelError: the network gave something that is no number.
     """
-    run = _Run(engine, radius, frames, n_frames + warm_up, qp)
+    layout = RingLayout(radius, 1, neighbors)
+    guides = [fixed_grid_map(frame) if takes_guide else None for frame in frames]
+    run = _Run(engine, layout, frames, guides, n_frames + warm_up, qp)
     try:
         run.stages.start("upload", run.upload)
         run.stages.start("compute", run.compute)
@@ -73,14 +82,22 @@ def measure_stream(
 class _Run:
     """The pipeline's three stages around an engine, without a file at either end."""
 
-    def __init__(self, engine: Engine, radius: int, frames: Sequence[Luma], n_frames: int, qp: float | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        layout: RingLayout,
+        frames: Sequence[Luma],
+        guides: Sequence[Guide | None],
+        n_frames: int,
+        qp: float | None,
+    ) -> None:
         self.engine = streaming(engine, frames[0].shape)
         self.stages = Stages()
-        self.ring: FrameRing[Any] = FrameRing(self.engine.open_slots(RingLayout(radius, ahead=1)), self.stages)
+        self.ring: FrameRing[Any] = FrameRing(self.engine.open_slots(layout), self.stages)
         self.submitted: Channel[tuple[Window[Any], Pending]] = self.stages.channel(self.ring.n_slots)
         self.submitted_s: list[float] = []
         self.finished_s: list[float] = []
-        self._frames, self._n_frames, self._qp = frames, n_frames, qp
+        self._frames, self._guides, self._n_frames, self._qp = frames, guides, n_frames, qp
 
     def upload(self) -> None:
         for number in range(self._n_frames):
@@ -89,8 +106,9 @@ class _Run:
 
     def compute(self) -> None:
         for window in self.ring.windows():
+            guide = self._guides[window.number % len(self._guides)]
             self.submitted_s.append(time.perf_counter())
-            self.submitted.put((window, self.engine.submit(window.frames, self._qp)))
+            self.submitted.put((window, self.engine.submit(window.frames, self._qp, guide)))
         self.submitted.end()
 
     def download(self) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints in their several forms: one name, one state dict."""
 
 import hashlib
+import json
 import pickle
 import re
 from collections.abc import Mapping
@@ -68,7 +69,8 @@ def recognise(state_dict: Mapping[str, Any], origin: Path) -> tuple[str, dict[st
     first = next(iter(state_dict), "none at all")
     raise ModelError(
         f"{origin} names no network and its tensors (first: {first}) are no known one's; "
-        "save it with training/train.py, or name what it is with --model."
+        "only published TGAFNets and MGANets are told by theirs. Save it with its name and options, as "
+        "training/train.py does."
     )
 
 
@@ -131,10 +133,16 @@ def _from_safetensors(path: Path, network: str | None) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             content: dict[str, Any] = {"state_dict": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
-            content |= {key: value for key, value in (file.metadata() or {}).items() if key == "network"}
-    except (SafetensorError, OSError) as error:
+            content |= _told(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path} does not open as safetensors ({error}).") from error
     return _from_mapping(content, path, network)
+
+
+def _told(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a safetensors file says of its network: its name as it is, all else as JSON."""
+    facts = {key: json.loads(metadata[key]) for key in ("options", "qp", "neighbors") if key in metadata}
+    return {**facts, "network": metadata["network"]} if "network" in metadata else facts
 
 
 def _from_onnx(path: Path, network: str | None) -> Checkpoint:

@@ -25,13 +25,15 @@ class Frame:
     """A picture and its place in the video: `number` counts from 0 in the order pictures are shown.
 
     `qp` is the luma quantiser it was coded at, on the scale of H.264 and HEVC; None where the bitstream doesn't tell.
-    `partition` is how its coder divided it, where that was asked for and could be read.
+    `partition` is how its coder divided it, where that was asked for and could be read; else `partition_obstacle` may
+    say why it could not, a few words.
     """
 
     number: int
     picture: av.VideoFrame
     qp: float | None = None
     partition: Partition | None = None
+    partition_obstacle: str | None = None
 
     @property
     def pts(self) -> int:

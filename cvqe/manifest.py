@@ -98,7 +98,7 @@ def manifest_from_properties(properties: Mapping[str, str], origin: str) -> Mani
     """Read a manifest back from metadata_props.
 
     Raises:
-        ModelError: a field is missing or does not parse; the file was not exported by cvqe.
+        ModelError: a field is missing, does not parse or is none that a network can have.
     """
     told = [field.name for field in fields(Manifest) if PREFIX + field.name in properties]
     missing = [field.name for field in fields(Manifest) if field.name not in told and field.default is MISSING]
@@ -110,5 +110,10 @@ def manifest_from_properties(properties: Mapping[str, str], origin: str) -> Mani
     try:
         values = {name: json.loads(properties[PREFIX + name]) for name in told}
         return Manifest(**{**values, "qp": tuple(values["qp"])})
+    except ModelError as error:
+        raise ModelError(
+            f"{origin} says what no network can be: {error}\n"
+            f"Export it again:  python export/to_onnx.py --checkpoint FILE --output {origin}"
+        ) from error
     except (ValueError, TypeError) as error:
         raise ModelError(f"{origin} carries cvqe metadata that does not parse ({error}); export it again.") from error

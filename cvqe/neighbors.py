@@ -32,7 +32,11 @@ def reach(neighbors: str, radius: int) -> int:
 
 
 def spacing(neighbors: str, number: int) -> int:
-    """Return the distance between the frames of the window around target `number`, counted from 0."""
+    """Return the distance between the frames of a window.
+
+    Args:
+        number: the target's, counted from 0 where its coder's pattern of quantisers begins.
+    """
     return 2 if neighbors == LOW_DELAY and number % _PERIOD == _MIDDLE else 1
 
 

@@ -29,7 +29,7 @@ class Partition:
             as one unit; 0 where nothing was read. uint8.
         coding: log2 of the coding unit's side, 3 to 6. uint8.
         mode: INTER, INTRA or SKIPPED. uint8.
-        qp: luma quantiser, below 0 above 8 bit. int8.
+        qp: luma quantiser, below 0 above 8 bit; -64 where nothing was read. int8.
         slice_types: a letter for each slice: "I", "PP", ...
         temporal_id: sub-layer of the picture, from 0.
         order_count: PicOrderCntVal: the order of showing since the last IDR picture.
@@ -45,6 +45,11 @@ class Partition:
     temporal_id: int = 0
     order_count: int = 0
     errors: tuple[str, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that its maps take."""
+        return sum(cells.nbytes for cells in (self.transform, self.coding, self.mode, self.qp))
 
     @property
     def is_whole(self) -> bool:

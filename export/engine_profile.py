@@ -41,11 +41,11 @@ def profile_of(model: onnx.ModelProto, options: ShapeOptions) -> Profile:
 
 
 def input_dims(model: onnx.ModelProto) -> dict[str, Dims]:
-    """Return the dimensions of every input, free ones by their name."""
+    """Return the dimensions of every input, free ones by their name; one without a name is like no other."""
     return {
         value.name: tuple(
-            int(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?"
-            for dim in value.type.tensor_type.shape.dim
+            int(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or f"{value.name}.{axis}"
+            for axis, dim in enumerate(value.type.tensor_type.shape.dim)
         )
         for value in model.graph.input
     }
@@ -135,7 +135,8 @@ def _check_agrees(name: str, found: ShapeRange, dims: Dims, sizes: Mapping[str, 
 
 
 def _size_text(size: Shape) -> str:
-    return f"{size[0]}" if size[0] == size[2] else f"{size[0]} to {size[2]}"
+    low, typical, high = size
+    return f"{low}" if low == high else f"{low} to {high}, most often {typical}"
 
 
 def _is_named(name: str, given: Mapping[str, Mapping[str, Shape]]) -> bool:

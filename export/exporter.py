@@ -37,6 +37,7 @@ class ExportConfig:
     precision: str = "fp32"
     bit_depth: int = 8
     qp: Sequence[int] | None = None
+    neighbors: str | None = None
     round_weights: bool = False
     deform_conv: str = "standard"
 
@@ -104,7 +105,7 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
         takes_qp=takes_qp(network),
         deform_conv=config.deform_conv,
         takes_guide=takes_guide(network),
-        neighbors=checkpoint.neighbors,
+        neighbors=config.neighbors or checkpoint.neighbors,
     )
 
 

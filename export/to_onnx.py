@@ -22,6 +22,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
 
 from cvqe.errors import CvqeError
 from cvqe.manifest import DEFORM_CONVS
+from cvqe.neighbors import NEIGHBORS
 from export.exporter import ExportConfig, export
 
 
@@ -44,6 +45,12 @@ def parse_args(argv: list[str] | None = None) -> ExportConfig:
     )
     parser.add_argument(
         "--qp", type=int, nargs="+", default=default.qp, help="QPs it was trained for [as the file says]"
+    )
+    parser.add_argument(
+        "--neighbors",
+        choices=NEIGHBORS,
+        default=default.neighbors,
+        help="frames that it was trained to see; low-delay: t-2 and t+2 at every 4th frame [as the file says]",
     )
     parser.add_argument(
         "--deform-conv", choices=DEFORM_CONVS, default=default.deform_conv, help="how it is written [%(default)s]"

@@ -204,7 +204,7 @@ class Source:
             self._decoded_format = decoded.format.name
         picture = planar_picture(decoded)
         self._repair.stamp(picture)
-        return Frame(number, picture, coding.qp, coding.partition)
+        return Frame(number, picture, coding.qp, coding.partition, coding.partition_obstacle)
 
     def _check_unchanged(self, frame: Frame) -> None:
         picture = frame.picture

@@ -4,6 +4,7 @@ import logging
 
 from cvqe.frame import Frame
 from cvqe.partition import Partition
+from runtime.counted_frames import counted_frames
 from runtime.engine import Guide
 from runtime.fixed_grid import SIDE_PX, fixed_grid_map
 
@@ -31,7 +32,8 @@ class Guides:
 
     def of(self, frame: Frame) -> Guide:
         """Return the guide of a frame: float32 [H, W], in levels of its own depth."""
-        reason = self._obstacle or unfit(frame.partition, frame.picture.width, frame.picture.height)
+        picture = frame.picture
+        reason = self._obstacle or unfit(frame.partition, picture.width, picture.height, frame.partition_obstacle)
         if reason is None:
             assert frame.partition is not None
             from runtime.hevc.guided_map import guided_map  # needs numba, as partitions do
@@ -44,8 +46,8 @@ class Guides:
     @property
     def found(self) -> str:
         """What guided the network: "guide: transform units of 118 frames, a fixed 16x16 grid for 2 frames (why)"."""
-        units = [f"transform units of {_frames(self.n_by_units)}"] * bool(self.n_by_units)
-        grid = [f"a fixed {SIDE_PX}x{SIDE_PX} grid for {_frames(self.n_by_grid)} ({self._first_reason})"]
+        units = [f"transform units of {counted_frames(self.n_by_units)}"] * bool(self.n_by_units)
+        grid = [f"a fixed {SIDE_PX}x{SIDE_PX} grid for {counted_frames(self.n_by_grid)} ({self._first_reason})"]
         return f"guide: {', '.join([*units, *grid * bool(self.n_by_grid)]) or 'none'}"
 
     @property
@@ -68,17 +70,17 @@ class Guides:
         self.n_by_grid += 1
 
 
-def unfit(partition: Partition | None, width: int, height: int) -> str | None:
-    """Say why a partition can't guide a frame of this size, None where it can."""
+def unfit(partition: Partition | None, width: int, height: int, obstacle: str | None = None) -> str | None:
+    """Say why a partition can't guide a frame of this size, None where it can.
+
+    Args:
+        obstacle: why there is no partition, as `Frame.partition_obstacle` says it.
+    """
     if partition is None:
-        return "the picture is damaged, or its partition could not be read"
+        return obstacle or "the picture is damaged, or its partition could not be read"
     if not partition.is_whole:
         return partition.errors[0] if partition.errors else "some of its blocks were not read"
     shown = partition.window
     if (shown.width, shown.height) != (width, height):
         return f"its partition is of {shown.width}x{shown.height} pixels, the frame of {width}x{height}"
     return None
-
-
-def _frames(count: int) -> str:
-    return f"{count} frame{'s' * (count != 1)}"

@@ -9,10 +9,11 @@ Drawings are PNG files of chosen frames in a folder, or one of a single frame, o
 begin coding units, faint ones transform units inside them; yellow where predicted inside the picture, white where from
 others. Colours are the quantiser; hatched units were skipped. Statistics are shares of the shown area, in all frames.
 With --database nothing is drawn: the partition of every frame of each clip is kept in FOLDER/CLIP.npz, whose form
-docs/partition.md tells. A file that is newer than its clip is kept: type the same again after an interruption.
+docs/partition.md tells. A file that is newer than its clip and holds all that is asked for is kept: type the same again
+after an interruption.
 
 exit codes: 0 done, 1 error, 2 usage, 3 unreadable input, no video or none of HEVC, 4 partial: some pictures, frames or
-clips could not be read, 130 interrupted
+clips could not be read, now or when a file was written that is kept, 130 interrupted
 """
 
 import argparse
@@ -20,7 +21,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 if not __package__:  # run by path: import from the repo root, never from this folder
@@ -33,7 +34,7 @@ from runtime.partition_drawing import DEFAULT_QP_RANGE
 from runtime.partition_run import DEFAULT_FRAMES, PartitionConfig, examine
 from runtime.partition_sheet import PANELS, Sheet
 
-_DRAWING = ("output", "frame", "panels", "scale", "crop", "qp_range", "per_frame", "statistics_only")
+_DRAWING = ("output", "frame", "panels", "scale", "crop", "qp_range")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -81,17 +82,17 @@ def config_from(options: argparse.Namespace) -> PartitionConfig:
     """Turn options into what to do with one clip.
 
     Raises:
-        UsageError: there are several clips, or values that are none.
+        UsageError: there are several clips, values that are none, or options that exclude each other.
     """
     if len(options.source) > 1:
         raise UsageError(f"{len(options.source)} videos are given and one is drawn; for several:  --database FOLDER")
+    if options.statistics_only:
+        _refuse(options, _DRAWING, "--statistics-only")
     low, high = options.qp_range or DEFAULT_QP_RANGE
     if low >= high:
         raise UsageError(f"--qp-range {low} {high} is empty; give the lower quantiser first:  --qp-range 22 42")
     if options.crop and not (options.crop[2] and options.crop[3]):
         raise UsageError(f"--crop {' '.join(map(str, options.crop))} is empty; width and height come last")
-    if options.statistics_only and options.output:
-        raise UsageError(f"--statistics-only draws nothing into {options.output}; leave one of them out")
     return PartitionConfig(
         options.source[0],
         options.output,
@@ -136,9 +137,7 @@ def collect(options: argparse.Namespace) -> ExitCode:
     Raises:
         UsageError: options that are about drawing.
     """
-    given = [name for name in _DRAWING if getattr(options, name)]
-    if given:
-        raise UsageError(f"--database draws nothing and takes no --{given[0].replace('_', '-')}; leave one of them out")
+    _refuse(options, (*_DRAWING, "per_frame", "statistics_only"), "--database")
 
     def tell(entry: Entry) -> None:
         is_result = entry.action != FAILED and not options.json
@@ -149,6 +148,12 @@ def collect(options: argparse.Namespace) -> ExitCode:
     if options.json:
         print(json.dumps([entry.as_dict() for entry in entries], indent=2))
     return exit_code(entries)
+
+
+def _refuse(options: argparse.Namespace, names: Sequence[str], mode: str) -> None:
+    given = [name for name in names if getattr(options, name)]
+    if given:
+        raise UsageError(f"{mode} draws nothing and takes no --{given[0].replace('_', '-')}; leave one of them out")
 
 
 def main(argv: list[str] | None = None) -> int:

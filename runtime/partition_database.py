@@ -1,6 +1,6 @@
 """The partitions of many clips, read and kept: a file for each, in the form of runtime/hevc/database.py."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ import numpy as np
 from cvqe.errors import CvqeError, ExitCode, InputError, UsageError
 from cvqe.frame import Frame
 from cvqe.partition import Partition
-from runtime.hevc.database import save_partitions
+from runtime.decoder import Source
+from runtime.hevc.database import Contents, load_contents, save_partitions
 from runtime.partition_clip import check_parser, open_clip
 
 VIDEO_ENDINGS = frozenset(
@@ -47,7 +48,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one clip: written, kept as it is newer than the clip, or failed; and what is wrong."""
+    """What became of one clip: written; kept as it is newer than the clip and holds all that is asked for; or failed.
+
+    Attributes:
+        n_pictures, n_whole: in the file, also in one that was kept.
+        reason: of the failure, or a sentence where pictures may be missing.
+    """
 
     clip: str
     file: str
@@ -95,7 +101,7 @@ def write_database(
     Args:
         jobs: as jobs_of gives them.
         threads, limit: as open_source's, for each clip.
-        overwrite: read again also what was read since the clip was changed.
+        overwrite: read again also what holds, since the clip was changed, as many pictures as are asked for.
         on_entry: called after each clip.
 
     Raises:
@@ -110,31 +116,31 @@ def write_database(
 
 
 def exit_code(entries: Sequence[Entry]) -> ExitCode:
-    """Return the worst that happened: some clips or pictures were not read, or not a single clip was."""
+    """Return the worst there is, kept files included: some clips or pictures are not read, or not a single clip is."""
     if all(entry.action == FAILED for entry in entries):
         return ExitCode.UNREADABLE_INPUT
     is_whole = all(entry.reason is None and entry.n_pictures == entry.n_whole for entry in entries)
     return ExitCode.DONE if is_whole else ExitCode.PARTIAL
 
 
-def read_partitions(clip: Path, threads: int = 0, limit: int | None = None) -> tuple[list[Partition], str | None]:
-    """Read one partition for every frame, in the order of showing; maps of zeros where there is none.
-
-    Returns:
-        The partitions, and a sentence where pictures may be missing.
+def with_places_kept(found: Iterable[Partition | None], clip: Path) -> Iterator[Partition]:
+    """Yield a partition for every picture of a clip: maps of zeros, and an error, where there is none.
 
     Raises:
-        CvqeError: the clip can't be read, or changes in size.
-        InputError: not one frame has a partition.
+        InputError: at the end, when there was not a single one.
     """
-    with open_clip(clip, threads, limit) as source:
-        found = [item.partition for item in source.items() if isinstance(item, Frame)]
-        damage = f"{source.n_damaged} packets or pictures are damaged" if source.n_damaged else None
-        note = source.truncated_note or damage
-    known = next((partition for partition in found if partition is not None), None)
-    if known is None:
-        raise InputError(f"{clip}: not one of its {len(found)} pictures has a partition that can be read; is it whole?")
-    return [_unread(known) if partition is None else partition for partition in found], note
+    unread: Partition | None = None
+    n_waiting = 0  # pictures before the first that has a partition
+    for partition in found:
+        if unread is None:
+            if partition is None:
+                n_waiting += 1
+                continue
+            unread = _unread(partition)
+            yield from [unread] * n_waiting
+        yield partition or unread
+    if unread is None:
+        raise InputError(f"{clip}: not one of its {n_waiting} pictures has a partition that can be read; is it whole?")
 
 
 def _jobs(source: Path, folder: Path) -> Iterator[Job]:
@@ -150,27 +156,42 @@ def _jobs(source: Path, folder: Path) -> Iterator[Job]:
 
 def _entry(job: Job, threads: int, limit: int | None, overwrite: bool) -> Entry:
     entry = Entry(str(job.clip), str(job.target), WRITTEN)
-    if not overwrite and _is_newer(job.target, job.clip):
-        return replace(entry, action=KEPT)
     try:
-        partitions, note = read_partitions(job.clip, threads, limit)
+        kept = None if overwrite else _kept(job, limit)
+        contents = kept or _write(job, threads, limit)
     except CvqeError as error:
         return replace(entry, action=FAILED, reason=str(error))
-    _save(partitions, job.target)
-    n_whole = sum(partition.is_whole for partition in partitions)
-    return replace(entry, n_pictures=len(partitions), n_whole=n_whole, reason=note)
-
-
-def _is_newer(target: Path, clip: Path) -> bool:
-    return target.exists() and clip.exists() and target.stat().st_mtime >= clip.stat().st_mtime
-
-
-def _save(partitions: Sequence[Partition], target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        save_partitions(partitions, target)
     except OSError as error:
-        raise CvqeError(f"{target} can't be written ({error.strerror}); give another folder:  --database") from error
+        raise CvqeError(
+            f"{job.target} can't be written ({error.strerror}); give another folder:  --database"
+        ) from error
+    action = KEPT if kept else WRITTEN
+    return replace(entry, action=action, n_pictures=contents.n_pictures, n_whole=contents.n_whole, reason=contents.note)
+
+
+def _kept(job: Job, limit: int | None) -> Contents | None:
+    """Return what a file holds that is newer than its clip, unless reading again could bring more."""
+    target, clip = job.target, job.clip
+    if not (target.exists() and clip.exists() and target.stat().st_mtime >= clip.stat().st_mtime):
+        return None
+    try:
+        contents = load_contents(target)
+    except InputError as error:
+        raise InputError(f"{clip}: {error} Replace it:  --overwrite") from error
+    return contents if contents and contents.suffices(limit) else None
+
+
+def _write(job: Job, threads: int, limit: int | None) -> Contents:
+    """Read a clip picture by picture into its file."""
+    with open_clip(job.clip, threads, limit) as source:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        found = (item.partition for item in source.items() if isinstance(item, Frame))
+        return save_partitions(with_places_kept(found, job.clip), job.target, limit, lambda: _note(source))
+
+
+def _note(source: Source) -> str | None:
+    damage = f"{source.n_damaged} packets or pictures are damaged" if source.n_damaged else None
+    return source.truncated_note or damage
 
 
 def _unread(like: Partition) -> Partition:

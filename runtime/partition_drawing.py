@@ -5,6 +5,7 @@
 |    |  | | / / / / |    //  skipped: nothing is coded but where the block is taken from
 """
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +22,8 @@ DEFAULT_QP_RANGE = (16, 48)
 INTER_LINE, INTRA_LINE = (255, 255, 255), (255, 224, 64)
 HATCH_COLOR = (150, 160, 190)
 _CODING_LINE, _TRANSFORM_LINE, _TINT, _HATCH = 0.85, 0.45, 0.33, 0.55  # how much of the picture they cover
-_HATCH_STEP_PX = 10
+_LARGEST_UNIT_PX = 64
+_HATCH_STEP_PX = 8  # divides the largest unit's side, so that a part of a picture is hatched as the whole
 # fine to coarse: blue, violet, magenta, red, orange; white and yellow lines are seen on all of them
 _COLORS = ((20, 70, 220), (110, 40, 200), (190, 30, 140), (220, 50, 60), (240, 130, 20))
 
@@ -41,13 +43,32 @@ def draw_partition(picture: Rgb, partition: Partition, scale: int, qp_range: QpR
     canvas = enlarged(picture, scale).astype(np.float32)
     _tint(canvas, partition, scale, qp_range)
     is_skipped = _shown((partition.mode == SKIPPED) & (partition.transform > 0), partition.window, scale)
-    _cover(canvas, is_skipped & hatching(is_skipped.shape), HATCH_COLOR, _HATCH)
+    before = scale * (partition.window.left + partition.window.top)
+    _cover(canvas, is_skipped & hatching(is_skipped.shape, before), HATCH_COLOR, _HATCH)
     is_intra = _shown(partition.mode == INTRA, partition.window, scale)
     for log2_sides, alpha in ((partition.transform, _TRANSFORM_LINE), (partition.coding, _CODING_LINE)):
         lines = unit_lines(log2_sides, partition.window, scale)
         _cover(canvas, lines & ~is_intra, INTER_LINE, alpha)
         _cover(canvas, lines & is_intra, INTRA_LINE, alpha)
     return np.rint(canvas).astype(np.uint8)
+
+
+def part_of(partition: Partition, left: int, top: int, width: int, height: int) -> Partition:
+    """Cut out what divides a part of the shown picture, from the largest unit that it begins in on.
+
+    Args:
+        partition: of a picture.
+        left, top, width, height: in pixels of what is shown of it, inside it.
+
+    Returns:
+        One whose window is that part; draw_partition gives the pixels that it gives there for the whole.
+    """
+    window = partition.window
+    # units keep their places: every unit's side divides the largest one's
+    columns, left = _cells(window.left + left, width)
+    rows, top = _cells(window.top + top, height)
+    maps = {name: getattr(partition, name)[rows, columns] for name in ("transform", "coding", "mode", "qp")}
+    return replace(partition, **maps, window=ShownWindow(left, top, width, height))
 
 
 def enlarged(picture: Rgb, scale: int) -> Rgb:
@@ -74,10 +95,10 @@ def unit_lines(log2_sides: NDArray[np.uint8], window: ShownWindow, scale: int = 
     return _cropped(lines, window, scale)
 
 
-def hatching(shape: tuple[int, ...]) -> Mask:
-    """Mark slanting lines all over: bool [H, W]."""
+def hatching(shape: tuple[int, ...], before: int = 0) -> Mask:
+    """Mark slanting lines all over: bool [H, W]; `before`: rows and columns that go before, added up."""
     y, x = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray((x + y) % _HATCH_STEP_PX == 0)
+    return np.asarray((x + y + before) % _HATCH_STEP_PX == 0)
 
 
 def qp_colors(qp: NDArray[np.int8] | NDArray[np.float64], qp_range: QpRange) -> NDArray[np.float32]:
@@ -85,6 +106,13 @@ def qp_colors(qp: NDArray[np.int8] | NDArray[np.float64], qp_range: QpRange) -> 
     stops = np.linspace(*qp_range, len(_COLORS))
     channels = [np.interp(qp, stops, levels) for levels in zip(*_COLORS, strict=True)]
     return np.stack(channels, -1).astype(np.float32)
+
+
+def _cells(start_px: int, length_px: int) -> tuple[slice, int]:
+    """Return the cells to cut out, from a multiple of the largest unit on, and where among their pixels start_px is."""
+    inside = start_px % _LARGEST_UNIT_PX
+    first, end = (start_px - inside) // CELL_PX, start_px + length_px
+    return slice(first, -(-end // CELL_PX)), inside
 
 
 def _tint(canvas: NDArray[np.float32], partition: Partition, scale: int, qp_range: QpRange) -> None:

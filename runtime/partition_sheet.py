@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cvqe.frame import Frame
 from cvqe.partition import Partition
-from runtime.partition_drawing import DEFAULT_QP_RANGE, QpRange, Rgb, draw_partition, enlarged
+from runtime.partition_drawing import DEFAULT_QP_RANGE, QpRange, Rgb, draw_partition, enlarged, part_of
 from runtime.partition_legend import BACKGROUND, caption_strip, legend_strip
 
 FRAME, GRID, GUIDE = "frame", "grid", "guide"
@@ -43,22 +43,24 @@ class Sheet:
         return np.pad(sheet, [*odd, (0, 0)], constant_values=BACKGROUND)
 
     def _panel(self, name: str, frame: Frame) -> Rgb:
-        width = frame.picture.width if self.crop is None else self.crop[2]
-        scale = self.scale or min(max(_AIM_PX // width, 1), _MOST)
         partition = _fitting(frame)
-        rgb = _rgb(frame)
-        if name == GRID:
-            drawn = enlarged(rgb, scale) if partition is None else draw_partition(rgb, partition, scale, self.qp_range)
-            drawn = self._cropped(drawn, scale)
-            return _above(drawn, legend_strip(_title(frame, partition), partition, self.qp_range, drawn.shape[1]))
-        drawn = self._cropped(enlarged(rgb if name == FRAME else _guide(frame, partition, rgb), scale), scale)
-        return _above(drawn, caption_strip(_title(frame, partition) if name == FRAME else "guided map", drawn.shape[1]))
+        rgb = self._cropped(_guide(frame, partition) if name == GUIDE else _rgb(frame))
+        scale = self.scale or min(max(_AIM_PX // rgb.shape[1], 1), _MOST)
+        title = "guided map" if name == GUIDE else _title(frame, partition)
+        if name != GRID:
+            return _above(enlarged(rgb, scale), caption_strip(title, rgb.shape[1] * scale))
+        legend = legend_strip(title, partition, self.qp_range, rgb.shape[1] * scale)
+        if partition is None:
+            return _above(enlarged(rgb, scale), legend)
+        shown = partition if self.crop is None else part_of(partition, *self.crop)
+        return _above(draw_partition(rgb, shown, scale, self.qp_range), legend)
 
-    def _cropped(self, drawn: Rgb, scale: int) -> Rgb:
+    def _cropped(self, picture: Rgb) -> Rgb:
+        # before anything is enlarged: a drawing of all of a large picture takes gigabytes
         if self.crop is None:
-            return drawn
-        left, top, width, height = (scale * value for value in self.crop)
-        return drawn[top : top + height, left : left + width]
+            return picture
+        left, top, width, height = self.crop
+        return picture[top : top + height, left : left + width]
 
 
 def _rgb(frame: Frame) -> Rgb:
@@ -80,15 +82,15 @@ def _title(frame: Frame, partition: Partition | None) -> str:
     return f"frame {frame.number}  {partition.slice_types}{'' if partition.is_whole else '  in part'}"
 
 
-def _guide(frame: Frame, partition: Partition | None, rgb: Rgb) -> Rgb:
+def _guide(frame: Frame, partition: Partition | None) -> Rgb:
     """Show the map that a guided network is given, in gray; black where there is none."""
     if partition is None or not partition.is_whole:
-        return np.zeros_like(rgb)
+        return np.zeros((frame.picture.height, frame.picture.width, 3), np.uint8)
     from runtime.hevc.guided_map import guided_map  # needs numba
 
     levels = guided_map(frame.luma, partition) * np.float32(_GRAY_LEVELS / frame.peak)
     gray: NDArray[np.uint8] = np.rint(levels).clip(0, _GRAY_LEVELS).astype(np.uint8)
-    return gray[..., None].repeat(3, 2)
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
 
 
 def _above(drawn: Rgb, strip: Rgb) -> Rgb:

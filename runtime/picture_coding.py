@@ -8,7 +8,6 @@ through a decoder instead (opaque), but to let go of it FFmpeg's threads need Py
 good when a decoder is closed while they work.
 """
 
-import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import av
@@ -16,25 +15,32 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from cvqe.partition import Partition
+from cvqe.pixel_format import bit_depth
 from runtime.frame_qp import frame_qp
 from runtime.hevc.picture_qp import PictureQpReader
-from runtime.packages import pip
+from runtime.hevc_parser import hevc_parser
 
 if TYPE_CHECKING:  # it needs numba
     from runtime.hevc.partition_reader import PartitionReader
 
-log = logging.getLogger(__name__)
 MOST_WAITING = 2048  # packets without a picture yet: 16 that are reordered, one a thread, and those that never gave one
-MOST_PARTITIONS = 256  # of the newest among them: a partition is a megabyte at 1080p
+# of the newest among them: a partition is half a megabyte at 1080p, 8 at 8K. Those of as many pictures as a decoder
+# holds, 16 that are reordered and one a thread, stay whatever their size is: the pictures themselves take far more
+MOST_PARTITIONS, LEAST_PARTITIONS = 256, 32
+MOST_PARTITION_BYTES = 256 << 20
 # stand in for time stamps, so low that none is real: a decoder hands them through as it does any
 _FIRST_MARK, _MARKS_END = -(2**62), -(2**61)
 
 
 class Coding(NamedTuple):
-    """The luma quantiser that a picture was coded at, and how it was divided; None where that is unknown."""
+    """The luma quantiser that a picture was coded at, and how it was divided; None where that is unknown.
+
+    `partition_obstacle` is why there is no partition, a few words, where its packet tells.
+    """
 
     qp: float | None = None
     partition: Partition | None = None
+    partition_obstacle: str | None = None
 
 
 UNKNOWN = Coding()
@@ -68,9 +74,12 @@ def coding_reader(stream: VideoStream, with_partitions: bool = False) -> CodingR
     codec = context.codec.canonical_name
     if codec != "hevc":
         return DecoderCoding(f"{codec} tells no transform units")
-    partitions = _partition_reader(context.extradata) if with_partitions else None
-    obstacle = "no numba to read the bitstream with" if with_partitions else "not asked for"
-    return PacketCoding(context.extradata, partitions, obstacle)
+    if not with_partitions:
+        return PacketCoding(context.extradata, obstacle="not asked for")
+    parser = hevc_parser(context.extradata, bit_depth(context.pix_fmt) if context.pix_fmt else 8)
+    if isinstance(parser, str):
+        return PacketCoding(context.extradata, obstacle=parser)
+    return PacketCoding(context.extradata, parser)
 
 
 class DecoderCoding:
@@ -102,25 +111,27 @@ class PacketCoding:
         self.obstacle = None if partitions else obstacle
         self._qps, self._partitions = PictureQpReader(extradata), partitions
         self._waiting: dict[int, _Seen] = {}
+        self._held = _HeldPartitions()
         self._next_mark = _FIRST_MARK
 
     def see(self, packet: "Packet[Any]") -> None:
         """See CodingReader."""
         if not packet.size:  # the end of the stream
             return
-        if packet.is_keyframe and packet.has_sidedata("new_extradata"):  # MP4 files of several sample descriptions
+        if packet.has_sidedata("new_extradata"):  # MP4 files of several sample descriptions
             self._take_extradata(bytes(packet.get_sidedata("new_extradata")))
         data = memoryview(packet)
-        partition = self._partitions.feed(data) if self._partitions else None
-        self._waiting[self._next_mark] = _Seen(packet.pts, Coding(self._qps.qp(data), partition))
+        coding = Coding(self._qps.qp(data), *self._partition(data))
+        self._waiting[self._next_mark] = _Seen(packet.pts, coding)
+        self._forget(coding.partition)
         packet.pts = self._next_mark
         self._next_mark += 1
-        self._forget()
 
     def take(self, picture: av.VideoFrame) -> Coding:
         """See CodingReader."""
         if picture.pts is None or picture.pts >= _MARKS_END:
             return UNKNOWN
+        self._held.give(picture.pts)
         picture.pts, coding = self._waiting.pop(picture.pts, _Seen(None, UNKNOWN))
         return UNKNOWN if picture.is_corrupt else coding
 
@@ -129,24 +140,45 @@ class PacketCoding:
         if self._partitions:
             self._partitions.take_extradata(extradata)
 
-    def _forget(self) -> None:
+    def _partition(self, data: memoryview) -> tuple[Partition | None, str | None]:
+        """Return the packet's partition, or None and why there is none."""
+        if self._partitions is None:
+            return None, self.obstacle
+        partition = self._partitions.feed(data)
+        return partition, getattr(self._partitions, "obstacle", None)
+
+    def _forget(self, newest: Partition | None) -> None:
         """Bound what waits: packets that are lost, or not shown, never give a picture."""
-        self._waiting.pop(self._next_mark - 1 - MOST_WAITING, None)
-        old = self._next_mark - 1 - MOST_PARTITIONS
-        if old in self._waiting:
+        self._waiting.pop(self._next_mark - MOST_WAITING, None)
+        self._held.give(self._next_mark - MOST_WAITING)
+        for old in self._held.take(self._next_mark, newest):
             pts, coding = self._waiting[old]
-            self._waiting[old] = _Seen(pts, coding._replace(partition=None))
+            coding = coding._replace(partition=None, partition_obstacle="too many pictures waited for the decoder")
+            self._waiting[old] = _Seen(pts, coding)
 
 
-def _partition_reader(extradata: bytes | None) -> "PartitionReader | None":
-    try:
-        from runtime.hevc.partition_reader import PartitionReader
-    except ImportError as error:  # a numba that doesn't fit its NumPy fails to import, too
-        log.warning(
-            "HEVC's transform units can't be read (%s), so a network that is guided by them gets a fixed grid instead."
-            "\nInstall what reads them:  %s",
-            error,
-            pip("install", "numba"),
-        )
-        return None
-    return PartitionReader(extradata)
+class _HeldPartitions:
+    """Counts the partitions that wait for their pictures, and their bytes."""
+
+    def __init__(self) -> None:
+        self._bytes_of: dict[int, int] = {}  # the oldest first
+        self._total = 0
+
+    def take(self, mark: int, partition: Partition | None) -> list[int]:
+        """Hold the next one; return the marks of the oldest that are held no longer, to make room."""
+        if partition is not None:
+            self._bytes_of[mark] = partition.size_bytes
+            self._total += partition.size_bytes
+        dropped: list[int] = []
+        while self._is_too_much():
+            dropped.append(next(iter(self._bytes_of)))
+            self.give(dropped[-1])
+        return dropped
+
+    def give(self, mark: int) -> None:
+        """Hold one no longer, if it is held."""
+        self._total -= self._bytes_of.pop(mark, 0)
+
+    def _is_too_much(self) -> bool:
+        n_held = len(self._bytes_of)
+        return n_held > MOST_PARTITIONS or (n_held > LEAST_PARTITIONS and self._total > MOST_PARTITION_BYTES)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from cvqe.errors import BackendError
 from cvqe.frame import Frame, luma_shape, with_luma
+from runtime.coding_order import CodingOrder
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder import Sink
@@ -153,11 +154,12 @@ class Pipeline:
 
     def upload(self) -> None:
         """Make every frame's guide, and copy its luma to where the engine computes, once."""
+        order = CodingOrder()
         for frame in self.frames:
             self.pending.put(PendingFrame(frame, self._guide(frame)))
             luma = frame.luma
             with self.busy("upload"):
-                self.ring.write(luma)
+                self.ring.write(luma, order.count(frame))
         self.ring.finish()
 
     def _guide(self, frame: Frame) -> Guide | None:

@@ -9,6 +9,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from cvqe.errors import CvqeError
+from cvqe.whole_file import write_whole
 
 
 def png_bytes(rgb: NDArray[np.uint8]) -> bytes:
@@ -29,11 +30,7 @@ def save_png(rgb: NDArray[np.uint8], path: Path) -> None:
         CvqeError: it can't be written; nothing is left behind.
     """
     content = png_bytes(rgb)
-    unfinished = path.with_suffix(".tmp")
     try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise CvqeError(f"{path} can't be written ({error.strerror}); write elsewhere with -o") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

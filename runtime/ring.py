@@ -10,6 +10,7 @@ after the last window that reads it was released. Where the places are, in the h
 slots' own matter.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -53,17 +54,24 @@ class FrameRing(Generic[WindowT]):
         self._changed = self._stages.condition()
         self._position = 0  # the next one to write; its slot is position % n_slots
         self._scene_start = 0
-        self._n_targets = 0
+        self._n_written = self._n_targets = 0
+        self._order_counts: deque[int] = deque()  # of the frames whose windows are not complete yet
         self._ready: list[Window[WindowT]] = []
         self._unreleased: set[int] = set()  # ends of the windows handed out or ready
         self._is_finished = False
 
-    def write(self, luma: Luma) -> None:
-        """Take the next frame of the scene, waiting for a free slot; `luma` is copied.
+    def write(self, luma: Luma, order_count: int | None = None) -> None:
+        """Take the next frame of the scene, waiting for a free slot.
+
+        Args:
+            luma: copied.
+            order_count: of the frame since its coder's pattern began, which chooses its neighbors; None: its number.
 
         Raises:
             Stopped: the run ended while waiting.
         """
+        self._order_counts.append(self._n_written if order_count is None else order_count)
+        self._n_written += 1
         is_first = self._position == self._scene_start
         self._append(luma)
         if is_first:
@@ -129,7 +137,8 @@ class FrameRing(Generic[WindowT]):
     def _announce(self, end: int) -> None:
         """Queue the window among the 2S+1 frames that end at a position, which are all of one scene."""
         start = (end - 2 * self.reach) % self.n_slots
-        frames = self.slots.window(start, spacing(self.slots.layout.neighbors, self._n_targets))
+        distance = spacing(self.slots.layout.neighbors, self._order_counts.popleft())
+        frames = self.slots.window(start, distance)
         self._ready.append(Window(self._n_targets, frames, end, self))
         self._unreleased.add(end)
         self._n_targets += 1

@@ -5,6 +5,7 @@ import math
 
 from cvqe.frame import Frame
 from cvqe.manifest import Manifest
+from runtime.counted_frames import counted_frames
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,8 @@ class ToldQp:
         if not self.n_unknown:
             return None
         return (
-            f"{self.n_unknown} frames do not tell the QP they were coded at; {self._manifest.network} was told the "
-            f"last one known, or QP {self._manifest.middle_qp:g} where none was (--qp N says it)"
+            f"the QP of {counted_frames(self.n_unknown)} is not known; {self._manifest.network} was told the last "
+            f"one known, or QP {self._manifest.middle_qp:g} where none was (--qp N says it)"
         )
 
     def _known(self, qp: float) -> float:

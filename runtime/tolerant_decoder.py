@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -16,6 +17,8 @@ from runtime.input_file import open_container
 from runtime.picture_coding import Coding, coding_reader
 
 log = logging.getLogger(__name__)
+# else FFmpeg crops less from the left than a stream asks for, so that rows of samples begin where its memory is aligned
+CROPPED_EXACTLY = Flags.unaligned
 
 
 class Decoded(NamedTuple):
@@ -36,6 +39,7 @@ class TolerantDecoder:
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(EXPORT_QP)
+        stream.codec_context.flags |= CROPPED_EXACTLY
         self.n_damaged = 0
         self._codings = coding_reader(stream, with_partitions)
         self._path = path
@@ -94,6 +98,7 @@ class TolerantDecoder:
             stream = container.streams[self._stream.index]
             assert isinstance(stream, VideoStream)
             stream.thread_type = "SLICE"
+            stream.codec_context.flags |= CROPPED_EXACTLY
             if self._last_pts is not None:
                 container.seek(self._last_pts, stream=stream)
             for packet in container.demux(stream):

@@ -2,6 +2,7 @@
 
 from cvqe.frame import Frame
 from cvqe.manifest import Manifest
+from runtime.counted_frames import counted_frames
 
 # coders that are told one QP code pictures around it: x265 its I frames 3 finer, HM those of low levels up to 6 coarser
 USUAL_SPREAD = 6
@@ -34,8 +35,8 @@ class UntrainedQp:
         if not self.n_frames:
             return None
         return (
-            f"{self.n_frames} frames are coded at QP {_span(self._found)}, and {self._manifest.network} was trained "
-            f"for QP {_span(self._manifest.qp)}: they may gain less, or lose"
+            f"QP {_span(self._found)} is that of {counted_frames(self.n_frames)}, and {self._manifest.network} was "
+            f"trained for QP {_span(self._manifest.qp)}: it may gain less there, or lose"
         )
 
 

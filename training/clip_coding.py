@@ -8,6 +8,7 @@ import av
 
 from cvqe.errors import CvqeError, InputError
 from cvqe.metrics import psnr_db, ssim
+from cvqe.whole_file import write_whole
 from runtime.meter import FLAT_DB
 from training.coded_file import CodedFile, Record, read_coded_file
 from training.coder import decode_pictures, encode, frame_rate
@@ -16,7 +17,6 @@ from training.coding_index import IndexRow
 from training.luma_clips import luma_from_pictures
 from training.pristine_clip import pictures_of, sha256_of
 from training.stoppable_pool import until_stopped
-from training.whole_file import write_whole
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
-from cvqe.partition import Partition, ShownWindow
+from cvqe.partition import CELL_PX, Partition, ShownWindow
 from training.clip_list import find_clips
 from training.coding import compress_options
 from training.recipe import DataRecipe
@@ -112,6 +112,19 @@ def _versions(source: Path, coded: Path, data: DataRecipe, load: Loaders) -> lis
                 raise InputError(
                     f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; delete it, make it again."
                 )
-            transforms = load.transforms(version) if load.transforms else None
+            transforms = _transforms(version, decoded.shape, load.transforms) if load.transforms else None
             found.append(ClipPair(source.stem, qp, luma, decoded, transforms))
     return found
+
+
+def _transforms(version: Path, shape: tuple[int, ...], load: Load) -> Luma:
+    """Read a clip's transform units, and check that there is one for every 4x4 of every frame."""
+    transforms = load(version)
+    n_frames, height, width = shape
+    expected = (n_frames, -(-height // CELL_PX), -(-width // CELL_PX))
+    if transforms.shape != expected:
+        raise InputError(
+            f"{version}: its transform units are {transforms.shape} (T, rows, columns), {expected} was expected of "
+            "frames that are not cropped; code the clip with training/compress.py."
+        )
+    return transforms

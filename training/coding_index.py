@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cvqe.errors import CvqeError
-from training.whole_file import write_whole
+from cvqe.whole_file import write_whole
 
 INDEX = "index.csv"
 Key = tuple[str, int, str]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvqe.errors import CvqeError, ExitCode, UsageError
+from cvqe.whole_file import remove_unfinished
 from training.clip_coding import ClipJob, ClipResult, code_clip
 from training.clip_list import find_clips
 from training.coding import Coding
 from training.coding_index import INDEX, IndexRow, Key, load_index, save_index
 from training.stoppable_pool import run_jobs
-from training.whole_file import remove_unfinished
 
 LOCK = ".compress.lock"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from runtime.fixed_grid import fixed_grid_map
 
+from runtime.fixed_grid import fixed_grid_map
 from training.clip_pairs import ClipPair, partition_of
 
 

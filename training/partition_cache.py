@@ -1,5 +1,6 @@
 """Transform units of coded clips, read from the bitstream once and kept as a data base of partitions."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from cvqe.errors import InputError
 from cvqe.partition import Partition
-from runtime.hevc.database import load_partitions, save_partitions
+from runtime.hevc.database import load_transforms, save_partitions
 from training.file_key import key_of
 
 Transforms = NDArray[np.uint8]
@@ -28,26 +29,30 @@ class PartitionCache:
         kept = self.folder / f"{clip.stem}_{key_of(clip)}_partition.npz"
         if not kept.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_partitions(read_partitions(clip), kept)
-        return np.stack([partition.transform for partition in load_partitions(kept)])
+            save_partitions(whole_partitions(clip), kept)
+        return load_transforms(kept)
 
 
-def read_partitions(clip: Path) -> list[Partition]:
-    """Decode a clip and return each frame's partition.
+def whole_partitions(clip: Path) -> Iterator[Partition]:
+    """Decode a clip and yield each frame's partition.
 
     Raises:
-        InputError: a frame has none, or not a whole one.
+        InputError: at the end, when a frame had none, or not a whole one.
     """
     # PyAV: not needed where everything is kept already
     from cvqe.frame import Frame
     from runtime.decoder import open_source
 
+    broken = []
     with open_source(clip, with_partitions=True) as source:
-        frames = [(item.number, item.partition) for item in source.items() if isinstance(item, Frame)]
-    broken = [number for number, partition in frames if partition is None or not partition.is_whole]
+        for item in source.items():
+            if isinstance(item, Frame):
+                if item.partition is None or not item.partition.is_whole:
+                    broken.append(item.number)
+                else:
+                    yield item.partition
     if broken:
         raise InputError(
             f"{clip}: the transform units of {len(broken)} frames can't be read (first: {broken[0]}); an undamaged "
             "HEVC file was expected. Make it again with training/compress.py."
         )
-    return [partition for _, partition in frames if partition is not None]

@@ -108,7 +108,11 @@ class PatchSource:
         frames = window_frames(t, self.radius, n_frames, spacing(self.neighbors, t))
         view = View.draw(random, height - self.patch_px, width - self.patch_px)
         decoded, pristine = (view.of(clip, self.patch_px)[frames] for clip in (pair.decoded, pair.pristine))
-        guide = view.of(self.guides.draw(pair, t, random)[None], self.patch_px) if self.guides else None
+        guide = None
+        if self.guides:
+            # numbers of its own: networks with and without a guide are shown the same windows
+            own_random = random.spawn(1)[0]
+            guide = view.of(self.guides.draw(pair, t, own_random)[None], self.patch_px)
         return Drawn(decoded, pristine, float(pair.frame_mse[t]), pair.qp, guide)
 
 

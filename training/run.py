@@ -10,7 +10,7 @@ from torch import nn
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import InputError, UsageError
 from cvqe.models import create, takes_guide
-from cvqe.neighbors import NEIGHBORS
+from cvqe.neighbors import checked_neighbors
 from training.batches import Source
 from training.clip_pairs import ClipPair, Loaders, load_pairs, load_validation
 from training.guides import Guides
@@ -58,6 +58,7 @@ def run_training(options: Training) -> Path:
         torch.set_num_threads(options.threads)
     with joined(options.device) as place:
         trainer = _trainer(options, recipe, place)
+        checked_neighbors(recipe.data.neighbors, int(trainer.network.radius))
         source, validation = _data(options, recipe, trainer.network)
         origin = {"data": source.facts(), "processes": place.n_processes}
         if options.resume:
@@ -77,7 +78,6 @@ def checked(recipe: Recipe) -> Recipe:
     for what, value, known in (
         ("loss.picture", recipe.loss.picture, PICTURE_LOSSES),
         ("network.start", recipe.network.start, STARTS),
-        ("data.neighbors", recipe.data.neighbors, NEIGHBORS),
         ("schedule.decay", recipe.schedule.decay, DECAYS),
         ("run.precision", recipe.run.precision, ("fp32", "bf16", "fp16")),
     ):
@@ -116,12 +116,17 @@ def teacher_of(recipe: Recipe) -> nn.Module | None:
     Raises:
         InputError: the file can't be read.
         ModelError: it holds no network of ours.
-        UsageError: only one of loss.teacher and loss.distillation is given.
+        UsageError: only one of loss.teacher and loss.distillation is given, or the teacher alone takes a guided map.
     """
     loss = recipe.loss
     if bool(loss.teacher) != bool(loss.distillation):
         raise UsageError("a recipe needs both of loss.teacher and loss.distillation, or neither.")
-    return network_from_checkpoint(load_checkpoint(Path(loss.teacher))) if loss.teacher else None
+    if not loss.teacher:
+        return None
+    teacher = network_from_checkpoint(load_checkpoint(Path(loss.teacher)))
+    if takes_guide(teacher) and not takes_guide(create(recipe.network.name, **recipe.network.options)):
+        raise UsageError(f"{loss.teacher} takes a guided map and {recipe.network.name} does not; name another teacher.")
+    return teacher
 
 
 def take_weights(network: nn.Module, origin: Path, name: str) -> None:
@@ -147,7 +152,7 @@ def _data(options: Training, recipe: Recipe, network: nn.Module) -> tuple[Source
     data, seed, radius, is_guided = recipe.data, recipe.run.seed, int(network.radius), takes_guide(network)
     if options.windows:
         log.info("packs hold no whole clips: nothing is held back to validate on")
-        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp, is_guided), None
+        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp, is_guided, data.neighbors), None
     assert options.clips and options.coded  # _check_files
     load = loaders(options.cache or options.coded / "cache", is_guided)
     held_back = load_validation(options.clips, options.coded, data, load)

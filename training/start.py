@@ -25,7 +25,7 @@ def centre(network: nn.Module) -> None:
     """
     if isinstance(network, TGAFNet):
         _centre_tgafnet(network)
-    elif isinstance(network, MGANet) and network.residual:
+    elif isinstance(network, MGANet) and network.draws_residual:
         _centre_mganet(network)
     else:
         raise UsageError(

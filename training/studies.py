@@ -4,7 +4,7 @@ $ python training/compress.py CLIPS --configuration ai --transform-depth 3 --qp 
 $ python training/compress.py TEST_CLIPS --configuration ai --transform-depth 3 --qp 35 36 37 38 39 --output data/test
 $ python training/studies.py CLIPS --coded data/train --test TEST_CLIPS --test-coded data/test --output out/studies
 
-and the same two with --configuration ldp-hm. A variant that is there is kept, one that was stopped goes on where it was.
+and compress.py the same twice with --configuration ldp-hm. A variant that is there is kept, a stopped one goes on.
 OUTPUT gets a folder for each coding with the checkpoints and their recipes, and evaluation/; RESULTS three CSV files of
 all that is there: means over clips, clips, and the frames of one clip.
 
@@ -25,6 +25,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
 from cvqe.errors import CvqeError, ExitCode
 from training.evaluate import frame_notes, show_done, show_note, word_of
 from training.evaluation.evaluation import Hooks
+from training.evaluation.torch_network import PRECISIONS
 from training.study.study_run import StudyOptions, run_study
 
 STUDY = Path(__file__).resolve().parent / "configs" / "mganet_studies.toml"
@@ -47,9 +48,14 @@ def parse_args(argv: list[str] | None = None) -> StudyOptions:
         "--only", nargs="+", default=default.only, metavar="NAME", help="variants, as f3 'f5*' ai-tu3/f3 [all]"
     )
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument(
+        "--frames", type=int, default=default.frames, help="first frames of each test clip [the study's]"
+    )
     parser.add_argument("--cache", type=Path, help="folder for decoded clips [CODED/cache]")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=default.device, help="[%(default)s]")
-    parser.add_argument("--precision", default=default.precision, help="of measuring: fp32, bf16 [%(default)s: fp32]")
+    parser.add_argument(
+        "--precision", choices=("auto", *PRECISIONS), default=default.precision, help="of measuring [%(default)s: fp32]"
+    )
     parser.add_argument("--threads", type=int, default=default.threads, help="CPU threads, 0 for all [%(default)s]")
     options: dict[str, Any] = vars(parser.parse_args(argv))
     lists = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}

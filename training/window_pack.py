@@ -2,6 +2,7 @@
 
 window [N, 2R+1, S, S] uint8   pristine [N, 2R+1, S, S] uint8   frame_mse [N] float32   qp [N] float32
 guide [N, 1, S, S] float16, in levels, for networks that take a guided map
+neighbors text: which frames make a window, where they are not adjacent
 """
 
 import hashlib
@@ -9,11 +10,13 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
+from cvqe.neighbors import ADJACENT
 from training.batches import Batch, Source
 from training.patches import Plane, View
 
@@ -21,13 +24,15 @@ PARTS = ("window", "pristine", "frame_mse", "qp")
 GUIDE = "guide"
 
 
-def save_windows(source: Source, n_windows: int, path: Path) -> Path:
+def save_windows(source: Source, n_windows: int, path: Path, neighbors: str = ADJACENT) -> Path:
     """Draw windows as a training would, and write them under the final name once they are whole."""
     batch = source.batch(0, 0, n_windows)
     unfinished = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished.open("wb") as file:
         parts = {part: getattr(batch, part) for part in PARTS}
+        if neighbors != ADJACENT:
+            parts["neighbors"] = np.array(neighbors)
         if batch.guide is not None:
             parts[GUIDE] = batch.guide.astype(np.float16)  # within a sixteenth of a level
         np.savez_compressed(file, **parts)
@@ -45,15 +50,16 @@ class PackedWindows:
         seed: int,
         qps: Sequence[int] | None = None,
         is_guided: bool = False,
+        neighbors: str = ADJACENT,
     ) -> None:
         """Read the packs into memory, with their guided maps if a network takes them.
 
         Raises:
-            InputError: a pack can't be read, its windows have another radius or are smaller than a patch, or were coded
-                at a QP that is none of `qps`.
+            InputError: a pack can't be read, its windows have another radius, other neighbors or are smaller than a
+                patch, or were coded at a QP that is none of `qps`.
         """
         names = (*PARTS, GUIDE) if is_guided else PARTS
-        contents = [_read(pack, 2 * radius + 1, patch_px, names) for pack in packs]
+        contents = [_read(pack, 2 * radius + 1, patch_px, names, neighbors) for pack in packs]
         sizes = {content.window.shape[-1] for content in contents}
         if len(sizes) > 1:
             raise InputError(f"the packs hold windows of {sorted(sizes)} px; use packs of one size at a time.")
@@ -64,8 +70,10 @@ class PackedWindows:
         self.windows, self.patch_px, self.seed = Batch(**parts), patch_px, seed
 
     def facts(self) -> str:
-        """Return a digest of the windows."""
-        return hashlib.sha256(self.windows.window.tobytes()).hexdigest()
+        """Return a digest of the windows, and of their guided maps where there are some."""
+        guide = self.windows.guide
+        parts: list[NDArray[Any]] = [self.windows.window, *([] if guide is None else [guide])]
+        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
     def batch(self, step: int, rank: int, size: int) -> Batch:
         """Draw a step's batch; it depends on (seed, rank, step) alone."""
@@ -82,14 +90,17 @@ class PackedWindows:
         return Batch(cut(kept.window), cut(kept.pristine), kept.frame_mse[chosen], kept.qp[chosen], guide)
 
 
-def _read(pack: Path, n_frames: int, patch_px: int, names: Sequence[str]) -> Batch:
+def _read(pack: Path, n_frames: int, patch_px: int, names: Sequence[str], neighbors: str) -> Batch:
     try:
         with np.load(pack) as content:
             batch = Batch(**{part: content[part] for part in names})
+            of_pack = str(content["neighbors"]) if "neighbors" in content else ADJACENT
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{pack} is no pack of windows ({error}). Make one:  python training/pack.py --help"
         ) from error
+    if of_pack != neighbors:
+        raise InputError(f"{pack} holds windows of {of_pack} neighbors; the recipe's are {neighbors} (data.neighbors).")
     frames, size = batch.window.shape[1], batch.window.shape[-1]
     if frames != n_frames or size < patch_px or not len(batch.qp):
         raise InputError(

@@ -24,10 +24,10 @@ def create(name: str, **options: object) -> "nn.Module":
     """Build a network with fresh weights.
 
     Every network has a `radius`; it takes a window [N, 2*radius + 1, H, W] in [0, 1] and returns the enhanced target
-    [N, 1, H, W]: the target plus `residual(window)`, summed in float32. One that `takes_qp` is told the target's
-    quantiser too, float [N] on the scale of HEVC and H.264 (0 to 51): `network(window, qp)`, `residual(window, qp)`.
-    One that `takes_guide` is given the target's guided map, [N, 1, H, W] in [0, 1]: `network(window, guide)`; the
-    published MGANet has no residual.
+    [N, 1, H, W], float32. One that `takes_qp` is told the target's quantiser too, float [N] on the scale of HEVC and
+    H.264 (0 to 51): `network(window, qp)`. One that `takes_guide` is given the target's guided map, [N, 1, H, W] in
+    [0, 1]: `network(window, guide)`. Where there is a method `residual` of the same inputs, the picture is the target
+    plus it, summed in float32.
 
     Args:
         name: one of `names()`.

@@ -29,7 +29,7 @@ BRCLSTM, ADDED, BCLSTM, SLOW, EARLY = FUSIONS = ("brclstm", "brclstm-add", "bcls
 class Images(NamedTuple):
     """What the decoder draws on its way, for the losses of a training; not clamped."""
 
-    enhanced: Tensor  # [N, 1, H, W] in [0, 1]
+    enhanced: Tensor  # [N, 1, H, W]; 0 is black and 1 white
     intermediate: list[Tensor]  # at 1/2, 1/4, 1/8 and 1/16 of the features' size, the finest first
     sides_px: list[int]  # of the square of the picture that one pixel of each intermediate image stands for
 
@@ -40,6 +40,7 @@ class MGANet(nn.Module):
     Attributes:
         radius: R: 0 for F1, 1 for F3, 2 for F5.
         takes_guide: whether it is called with a guided map.
+        draws_residual: whether its layers draw what the target lacks, not the picture.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class MGANet(nn.Module):
         super().__init__()
         if fusion not in FUSIONS:
             raise UsageError(f"mganet has no fusion {fusion!r}; choose one of {', '.join(FUSIONS)}.")
-        self.radius, self.fusion, self.takes_guide, self.residual = radius, fusion, guided, residual
+        self.radius, self.fusion, self.takes_guide, self.draws_residual = radius, fusion, guided, residual
         self.shrink, self.levels = shrink, levels
         self._add_heads(channels)
         self._add_fusion(channels)
@@ -191,7 +192,7 @@ class MGANet(nn.Module):
     def _onto_target(self, window: Tensor, enhanced: Tensor, images: list[Tensor]) -> Images:
         """Add the target, at each image's size, where the network draws what it lacks."""
         sides_px = [self.shrink << i for i in range(1, self.levels + 1)]
-        if not self.residual:
+        if not self.draws_residual:
             return Images(enhanced, images, sides_px)
         target = window[:, self.radius : self.radius + 1].float()
         onto = [image + shrunk(target, side) for image, side in zip(images, sides_px, strict=True)]

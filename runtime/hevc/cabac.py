@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.hevc.compiled import Bytes, inlined, wide
+from runtime.hevc.compiled import Bytes, inlined, unsigned, wide
 
 # rangeTabLps, table 9-46: by the state of the context, then by the quarter that the width lies in
 _LESS_PROBABLE_WIDTHS = """
@@ -33,31 +33,32 @@ _AFTER_LESS_PROBABLE = """
  0  0  1  2  2  4  4  5  6  7  8  9  9 11 11 12 13 13 15 15 16 16 18 18 19 19 21 21 22 22 23 24
 24 25 26 26 27 27 28 29 29 30 30 30 31 32 32 33 33 33 34 34 35 35 35 36 36 36 37 37 37 38 38 63"""
 _N_STATES, FULL_WIDTH_BITS = 64, 9
-_SHIFTED, _SHIFT = 8, 17  # bits of an entry of LESS_PROBABLE below those of its parts
+# of an entry of STEPS: where the bits of its parts begin
+_SHIFT, _NEXT_MORE, _CONTEXT_BITS = 8, 11, 7
 
 
-def _less_probable() -> NDArray[np.uint32]:
-    """By quarter * 128 + context: width of the less probable symbol, that width renormalised, by how many bits."""
+def _steps() -> NDArray[np.uint32]:
+    """All that one bit needs, by quarter of the width * 128 + context.
+
+    Width of the less probable symbol, by how many bits that is renormalised, the context after the more probable
+    symbol, and the one after the less probable.
+    """
     widths = np.array(_LESS_PROBABLE_WIDTHS.split(), np.int64).reshape(_N_STATES, 4)
-    shifts = np.array([[FULL_WIDTH_BITS - int(width).bit_length() for width in row] for row in widths])
-    entries = widths | (widths << shifts) << _SHIFTED | shifts << _SHIFT
-    return np.repeat(entries.T, 2, axis=1).reshape(-1).astype(np.uint32)
+    after_less = np.array(_AFTER_LESS_PROBABLE.split(), np.int64)
+    steps = np.empty((4, _N_STATES, 2), np.uint32)
+    for quarter, state, symbol in np.ndindex(steps.shape):
+        width = int(widths[state, quarter])
+        more = (state + 1 if state < _N_STATES - 2 else state) << 1 | symbol
+        less = int(after_less[state]) << 1 | symbol ^ (state == 0)
+        next_contexts = more | less << _CONTEXT_BITS
+        steps[quarter, state, symbol] = (
+            width | FULL_WIDTH_BITS - width.bit_length() << _SHIFT | next_contexts << _NEXT_MORE
+        )
+    return steps.reshape(-1)
 
 
-def _next_context() -> NDArray[np.uint8]:
-    """By context * 2 + whether the less probable symbol came: the context afterwards."""
-    less_probable = np.array(_AFTER_LESS_PROBABLE.split(), np.uint8)
-    after = np.empty((_N_STATES, 2, 2), np.uint8)
-    for state in range(_N_STATES):
-        for symbol in range(2):
-            flipped = symbol ^ (state == 0)
-            more = state + 1 if state < _N_STATES - 2 else state
-            after[state, symbol] = more << 1 | symbol, less_probable[state] << 1 | flipped
-    return after.reshape(-1)
-
-
-LESS_PROBABLE, NEXT_CONTEXT = _less_probable(), _next_context()
-_WORD_BITS, _FEWEST_SPARE, _MOST_AT_ONCE = 32, 16, 16
+STEPS = _steps()
+_WORD_BITS, _FEWEST_SPARE, MOST_AT_ONCE = 32, 16, wide(16)
 # widths are divided by in bypass_bits(): n // width = n * RECIPROCAL[width] >> 35, exact below 2^25
 _RECIPROCAL_BITS = 35
 RECIPROCAL: NDArray[np.int64] = np.array([-(-(1 << _RECIPROCAL_BITS) // max(width, 1)) for width in range(512)])
@@ -107,11 +108,12 @@ def _refilled(value: int, width: int, n_spare: int, position: int, data: Bytes) 
         value <<= _WORD_BITS
         n_spare += _WORD_BITS
         if position + 4 <= len(data):
+            place, one = unsigned(position), unsigned(1)
             value |= (
-                wide(data[position]) << 24
-                | wide(data[position + 1]) << 16
-                | wide(data[position + 2]) << 8
-                | wide(data[position + 3])
+                wide(data[place]) << 24
+                | wide(data[place + one]) << 16
+                | wide(data[place + one + one]) << 8
+                | wide(data[place + one + one + one])
             )
         else:
             for place in range(position, min(position + 4, len(data))):
@@ -123,19 +125,20 @@ def _refilled(value: int, width: int, n_spare: int, position: int, data: Bytes) 
 @inlined
 def decode_bin(engine: Engine, data: Bytes, contexts: Bytes, index: int) -> tuple[Engine, int]:
     """Decode one bit by its context, and adapt that (9.3.4.3.2); without a branch, for none could be foreseen."""
-    context = wide(contexts[index])
-    less = wide(LESS_PROBABLE[(engine.width & 0xC0) << 1 | context])
-    width = engine.width - (less & 0xFF)
+    place = unsigned(index)
+    context = wide(contexts[place])
+    step = wide(STEPS[(engine.width & 0xC0) << 1 | context])
+    less = step & 0xFF
+    width = engine.width - less
     bound = width << engine.n_spare
     is_less = wide(engine.value >= bound)
-    contexts[index] = NEXT_CONTEXT[context << 1 | is_less]
     chosen = -is_less
+    contexts[place] = step >> (_NEXT_MORE + (chosen & _CONTEXT_BITS)) & 0x7F
     value = engine.value - (bound & chosen)
     # the more probable symbol shifts by one bit at most, where the width went below 256
     is_short = (width >> 8) ^ 1
-    width = width << is_short
-    shift = is_short ^ ((is_short ^ (less >> _SHIFT)) & chosen)
-    width = width ^ ((width ^ ((less >> _SHIFTED) & 0x1FF)) & chosen)
+    shift = is_short ^ ((is_short ^ (step >> _SHIFT & 7)) & chosen)
+    width = (width ^ ((width ^ less) & chosen)) << shift
     return _refilled(value, width, engine.n_spare - shift, engine.position, data), (context ^ is_less) & 1
 
 
@@ -149,23 +152,37 @@ def decode_bypass(engine: Engine, data: Bytes) -> tuple[Engine, int]:
 
 
 @inlined
-def _at_once(engine: Engine, data: Bytes, count: int) -> tuple[Engine, int]:
+def decode_few_bits(engine: Engine, data: Bytes, count: int) -> tuple[Engine, int]:
     """Decode up to 16 bits of equal odds: the value in units of the width is their number."""
     n_spare = engine.n_spare - count
-    bits = ((engine.value >> n_spare) * RECIPROCAL[engine.width]) >> _RECIPROCAL_BITS
+    bits = ((engine.value >> n_spare) * RECIPROCAL[unsigned(engine.width)]) >> _RECIPROCAL_BITS
     value = engine.value - ((bits * engine.width) << n_spare)
     return _refilled(value, engine.width, n_spare, engine.position, data), bits
+
+
+@inlined
+def next_bits(engine: Engine) -> int:
+    """Look at the next 16 bits of equal odds, and leave them there."""
+    bits: int = (engine.value >> (engine.n_spare - MOST_AT_ONCE)) * RECIPROCAL[unsigned(engine.width)]
+    return bits >> _RECIPROCAL_BITS
+
+
+@inlined
+def behind_bits(engine: Engine, data: Bytes, bits: int, count: int) -> Engine:
+    """Pass over that many bits, which were looked at: 0 to 16 of them, the number that they are."""
+    n_spare = engine.n_spare - count
+    return _refilled(engine.value - ((bits * engine.width) << n_spare), engine.width, n_spare, engine.position, data)
 
 
 @inlined
 def decode_bypass_bits(engine: Engine, data: Bytes, count: int) -> tuple[Engine, int]:
     """Decode a number of so many bits of equal odds, the highest first; 0 bits are 0."""
     number = wide(0)
-    while count > _MOST_AT_ONCE:
-        engine, bits = _at_once(engine, data, _MOST_AT_ONCE)
-        number = number << _MOST_AT_ONCE | bits
-        count -= _MOST_AT_ONCE
-    engine, bits = _at_once(engine, data, count)
+    while count > MOST_AT_ONCE:
+        engine, bits = decode_few_bits(engine, data, MOST_AT_ONCE)
+        number = number << MOST_AT_ONCE | bits
+        count -= MOST_AT_ONCE
+    engine, bits = decode_few_bits(engine, data, count)
     return engine, number << count | bits
 
 

@@ -20,6 +20,7 @@ from runtime.hevc.cabac import (
 from runtime.hevc.compiled import Bytes, compiled, inlined, wide
 
 _READ_AHEAD = 16  # bytes that a position may be past the end: zeros are read there
+_STOP_BIT = 0x80
 
 
 @inlined
@@ -44,6 +45,13 @@ def start_engine(state: np.record, data: Bytes, position: int) -> None:
 def byte_position(state: np.record) -> int:
     """Return the first byte that is not used, once the engine has ended."""
     return wide((state.position * 8 - state.n_spare + 7) >> 3)
+
+
+@inlined
+def ends_with_data(state: np.record, data: Bytes) -> bool:
+    """Say whether the engine, once it has ended, has read up to the stop bit behind which the data end (9.3.2.5)."""
+    n_bits = state.position * 8 - state.n_spare
+    return bool(byte_position(state) == len(data) and wide(data[-1]) << (n_bits - 1 & 7) & 0xFF == _STOP_BIT)
 
 
 @inlined

@@ -4,7 +4,7 @@ import numpy as np
 
 from runtime.hevc.cabac_syntax import has_run_out, read_bin
 from runtime.hevc.coding_unit import read_coding_unit
-from runtime.hevc.compiled import Bytes, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, merged, wide
 from runtime.hevc.contexts import SPLIT_CODING
 from runtime.hevc.scans import Z_LARGEST, Z_X, Z_Y
 from runtime.hevc.slice_maps import CODING, QP, QP_SHIFT, fill
@@ -21,13 +21,10 @@ def read_coding_quadtree(
 ) -> None:
     """Read one coding tree block into the maps.
 
-        Args:
-            state, data, maps: as in read_transform_tree().
-            corner: x and y of the block in luma samples.
-            has_left, has_above: whether the coding tree blocks beside it are of the same slice and tile.
-
-        Returns:
-    XX
+    Args:
+        state, data, maps: as in read_transform_tree().
+        corner: x and y of the block in luma samples.
+        has_left, has_above: whether the coding tree blocks beside it are of the same slice and tile.
     """
     n_cells = wide(1) << 2 * (state.log2_coding_tree - 2)
     cell = wide(0)
@@ -49,7 +46,7 @@ def read_coding_quadtree(
         cell += wide(1) << 2 * (log2 - 2)
 
 
-@merged
+@compiled
 def _split(
     state: np.record,
     data: Bytes,
@@ -69,7 +66,7 @@ def _split(
     return read_bin(state, data, SPLIT_CODING + n_smaller)
 
 
-@merged
+@compiled
 def _begin_groups(state: np.record, maps: Bytes, place: tuple[int, int, int], corner: tuple[int, int]) -> None:
     """Predict the quantiser where a quantisation group begins, from those before it (8.6.1)."""
     x, y, log2 = place

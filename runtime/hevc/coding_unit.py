@@ -4,7 +4,7 @@ import numpy as np
 
 from cvqe.partition import INTER, INTRA, SKIPPED
 from runtime.hevc.cabac_syntax import byte_position, read_bin, read_bypass, read_end, start_engine
-from runtime.hevc.compiled import Bytes, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, merged, wide
 from runtime.hevc.contexts import HAS_RESIDUAL, LOSSLESS, PART_MODE, PREDICTION_MODE, SKIP
 from runtime.hevc.intra_mode import DC, read_intra_modes
 from runtime.hevc.prediction_unit import skip_merge_index, skip_prediction_unit
@@ -46,8 +46,7 @@ def read_coding_unit(
     fill(maps, CODING, column, row, log2, log2)
     if is_skipped:
         skip_merge_index(state, data)
-        fill(maps, MODE, column, row, log2, SKIPPED)
-        fill(maps, DIRECTION, column, row, log2, DC)
+        fill(maps, MODE, column, row, log2, wide(SKIPPED))
         fill(maps, TRANSFORM, column, row, log2, log2)
         return None
 
@@ -57,7 +56,7 @@ def read_coding_unit(
     parts = wide(_WHOLE)
     if not is_intra or log2 == state.log2_min_coding:
         parts = _part_mode(state, data, log2, is_intra)
-    fill(maps, MODE, column, row, log2, INTRA if is_intra else INTER)
+    fill(maps, MODE, column, row, log2, wide(INTRA if is_intra else INTER))
     has_residual = wide(1)
     if is_intra:
         if parts == _WHOLE and state.has_pcm and state.log2_min_pcm <= log2 and log2 <= state.log2_max_pcm:
@@ -69,7 +68,6 @@ def read_coding_unit(
         is_whole = wide(parts == _WHOLE)
         read_intra_modes(state, data, maps, place, is_whole, has_left, has_above)
     else:
-        fill(maps, DIRECTION, column, row, log2, DC)
         is_merged = _skip_prediction(state, data, log2, parts)
         if not is_merged:
             has_residual = read_bin(state, data, HAS_RESIDUAL)
@@ -79,7 +77,7 @@ def read_coding_unit(
     return read_transform_tree(state, data, maps, place, is_intra, wide(parts == _WHOLE), is_lossless)
 
 
-@merged
+@compiled
 def _part_mode(state: np.record, data: Bytes, log2: int, is_intra: int) -> int:
     """Read how the unit is divided for prediction (9.3.3.7)."""
     is_whole = read_bin(state, data, PART_MODE)
@@ -104,7 +102,7 @@ def _part_mode(state: np.record, data: Bytes, log2: int, is_intra: int) -> int:
     return wide(_ABOVE if is_across else _LEFT) + is_second
 
 
-@merged
+@compiled
 def _skip_prediction(state: np.record, data: Bytes, log2: int, parts: int) -> int:
     """Pass over the prediction units; return whether there is one, and it is merged: then it has a residual."""
     depth, quarter = state.log2_coding_tree - log2, wide(1) << (log2 - 2)
@@ -116,7 +114,7 @@ def _skip_prediction(state: np.record, data: Bytes, log2: int, parts: int) -> in
     return wide(parts == _WHOLE and is_merged)
 
 
-@merged
+@compiled
 def _behind_samples(state: np.record, data: Bytes, log2: int) -> None:
     """Begin anew behind the samples of a PCM unit."""
     n_samples = wide(1) << 2 * log2

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from cvqe.errors import ShapeError
 from cvqe.partition import CELL_PX, Partition
-from runtime.hevc.compiled import wide
+from runtime.hevc.compiled import OPTIONS, compiled, unsigned, wide
 
 
 def guided_map(luma: NDArray[np.uint8], partition: Partition) -> NDArray[np.float32]:
@@ -36,33 +36,40 @@ def guided_map(luma: NDArray[np.uint8], partition: Partition) -> NDArray[np.floa
 
 
 def _any(levels: NDArray[np.generic]) -> NDArray[np.generic]:
-    """View an array as read-only, as frames' planes are: Numba compiles anew for arrays that may be written."""
-    view = levels.view()
+    """Return an array without gaps, read-only: Numba compiles anew for each kind, and gaps are slow."""
+    view = np.ascontiguousarray(levels).view()
     view.flags.writeable = False
     return view
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, **OPTIONS)
 def _fill_means(luma, transform, left, top, result):  # type: ignore[no-untyped-def]
     """Write the mean of each unit; `left` and `top` are the shown window's corner in the coded picture."""
     height, width = result.shape
-    for row in range(top // CELL_PX, -(-(top + height) // CELL_PX)):
-        for column in range(left // CELL_PX, -(-(left + width) // CELL_PX)):
-            side = max(1 << wide(transform[row, column]), CELL_PX)
-            # a unit is met at its first cell, or at the first one shown
+    first_row, first_column = top // CELL_PX, left // CELL_PX
+    for row in range(first_row, -(-(top + height) // CELL_PX)):
+        column = wide(first_column)
+        while column * CELL_PX < left + width:
+            side = max(1 << wide(transform[unsigned(row), unsigned(column)]), CELL_PX)
             x, y = column * CELL_PX & -side, row * CELL_PX & -side
-            if (
-                max(x, left // CELL_PX * CELL_PX) != column * CELL_PX
-                or max(y, top // CELL_PX * CELL_PX) != row * CELL_PX
-            ):
-                continue
-            x_start, x_end = max(x - left, 0), min(x + side - left, width)
-            y_start, y_end = max(y - top, 0), min(y + side - top, height)
-            total = 0
-            for y in range(y_start, y_end):
-                for x in range(x_start, x_end):
-                    total += wide(luma[y, x])
-            mean = np.float32(total / ((y_end - y_start) * (x_end - x_start)))
-            for y in range(y_start, y_end):
-                for x in range(x_start, x_end):
-                    result[y, x] = mean
+            # a unit is met at its first row, or at the first one shown
+            if max(y // CELL_PX, first_row) == row:
+                x_start, x_end = max(x - left, 0), min(x + side - left, width)
+                y_start, y_end = max(y - top, 0), min(y + side - top, height)
+                _fill_mean(luma, x_start, x_end, y_start, y_end, result)
+            column = (x + side) // CELL_PX
+
+
+@compiled
+def _fill_mean(
+    luma: NDArray[np.generic], x_start: int, x_end: int, y_start: int, y_end: int, result: NDArray[np.float32]
+) -> None:
+    """Write the mean of one rectangle into it."""
+    total = wide(0)
+    for y in range(y_start, y_end):
+        for x in range(x_start, x_end):
+            total += wide(luma[unsigned(y), unsigned(x)])
+    mean = np.float32(total / ((y_end - y_start) * (x_end - x_start)))
+    for y in range(y_start, y_end):
+        for x in range(x_start, x_end):
+            result[unsigned(y), unsigned(x)] = mean

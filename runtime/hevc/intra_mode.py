@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from cvqe.partition import INTRA
 from runtime.hevc.cabac_syntax import read_bin, read_bypass, read_bypass_bits
-from runtime.hevc.compiled import Bytes, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, wide
 from runtime.hevc.contexts import CHROMA_MODE, IS_PROBABLE_MODE
 from runtime.hevc.residual import FULL_CHROMA, HORIZONTAL_MODE, VERTICAL_MODE
-from runtime.hevc.slice_maps import DIRECTION, fill
+from runtime.hevc.slice_maps import DIRECTION, MODE, fill
 
-PLANAR, DC, DIAGONAL = 0, 1, 34
+PLANAR, DC, DIAGONAL = wide(0), wide(1), wide(34)
 _HALF_CHROMA, _DERIVED = 2, 4
-_REST_BITS = 5
+_REST_BITS = wide(5)
 # by what is coded, which direction of chroma is meant (table 8-2)
 CHROMA_DIRECTIONS = np.array([PLANAR, VERTICAL_MODE, HORIZONTAL_MODE, DC], np.uint8)
 # of 4:2:2, whose samples are twice as high as wide (table 8-3)
@@ -18,7 +19,7 @@ _HALF = "0 1 2 2 2 2 3 5 7 8 10 11 13 15 16 18 19 20 21 22 23 23 24 24 25 25 26 
 HALF_CHROMA_DIRECTIONS = np.array([int(direction) for direction in _HALF.split()], np.uint8)
 
 
-@merged
+@compiled
 def read_intra_modes(
     state: np.record,
     data: Bytes,
@@ -50,9 +51,9 @@ def read_intra_modes(
         column, row = (x >> 2) + half * (part & 1), (y >> 2) + half * (part >> 1)
         left, above = wide(DC), wide(DC)
         if part & 1 or has_left:
-            left = wide(maps[DIRECTION, row, column - 1])
+            left = _direction_at(maps, row, column - 1)
         if part & 2 or has_above:
-            above = wide(maps[DIRECTION, row - 1, column])
+            above = _direction_at(maps, row - 1, column)
         direction = _direction(state, data, is_probable >> part & 1, left, above)
         state.directions[part] = direction
         fill(maps, DIRECTION, column, row, part_log2, direction)
@@ -61,7 +62,13 @@ def read_intra_modes(
             _read_chroma(state, data, part)
 
 
-@merged
+@compiled
+def _direction_at(maps: Bytes, row: int, column: int) -> int:
+    """Give the direction of a block that was read; between pictures there is none, and none was written."""
+    return wide(maps[DIRECTION, row, column]) if maps[MODE, row, column] == INTRA else wide(DC)
+
+
+@compiled
 def _direction(state: np.record, data: Bytes, is_probable: int, left: int, above: int) -> int:
     """Read one direction: one of three probable ones, or the number of one among all others."""
     first, second, third = _probable(left, above)
@@ -80,7 +87,7 @@ def _direction(state: np.record, data: Bytes, is_probable: int, left: int, above
     return direction
 
 
-@merged
+@compiled
 def _probable(left: int, above: int) -> tuple[int, int, int]:
     """Give the three directions that those beside make probable (8.4.2)."""
     if left == above:
@@ -92,13 +99,13 @@ def _probable(left: int, above: int) -> tuple[int, int, int]:
     return left, above, wide(DC) if left != DC and above != DC else wide(VERTICAL_MODE)
 
 
-@merged
+@compiled
 def _read_chroma(state: np.record, data: Bytes, part: int) -> None:
     """Read how chroma is predicted: as luma, or in one of four directions, the diagonal where luma has that one."""
     direction, is_derived = state.directions[part], wide(1)
     is_own = read_bin(state, data, CHROMA_MODE)
     if is_own:
-        choice = read_bypass_bits(state, data, 2)
+        choice = read_bypass_bits(state, data, wide(2))
         chosen = wide(CHROMA_DIRECTIONS[choice])
         direction, is_derived = (wide(DIAGONAL) if chosen == direction else chosen), wide(0)
     if state.chroma_format == _HALF_CHROMA:

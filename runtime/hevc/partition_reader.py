@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from functools import cache
 
 from cvqe.partition import Partition
 from runtime.hevc.bit_reader import BitstreamError
@@ -14,11 +15,17 @@ from runtime.hevc.slice_segment import SliceSegment, read_slice_segment
 log = logging.getLogger(__name__)
 # a first use is not worth a word where the compiled parser is cached
 _LOADING_S = 3
+_COMPILING = "compiling the parser of HEVC partitions for this processor: half a minute, once, then it is cached"
 
 
+@cache
 def compile_parser() -> None:
-    """Load the compiled parser from Numba's cache, or compile it, ahead of the first frame; say so if that is slow."""
-    timer = threading.Timer(_LOADING_S, log.warning, ["compiling the partition parser, once, some 20 s or more"])
+    """Load the compiled parser from Numba's cache, or compile it, ahead of the first frame; say so if that is slow.
+
+    The cache is `__pycache__` beside the sources, or the user's cache folder where that can't be written, or the folder
+    that NUMBA_CACHE_DIR names. Each process does this once.
+    """
+    timer = threading.Timer(_LOADING_S, log.warning, [_COMPILING])
     timer.daemon = True
     timer.start()
     try:

@@ -30,6 +30,6 @@ class PictureOrder:
         return count
 
     def _nearest(self, low: int, cycle: int) -> int:
-        """Return the count with these low bits that is nearest to the last anchor's."""
+        """Return the count with these low bits that is nearest to the last anchor's; half a cycle away counts up."""
         distance = (low - self._anchor) % cycle
-        return self._anchor + (distance if distance < cycle // 2 else distance - cycle)
+        return self._anchor + (distance if distance <= cycle // 2 else distance - cycle)

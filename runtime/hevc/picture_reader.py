@@ -7,7 +7,7 @@ from runtime.hevc.bit_reader import BitstreamError
 from runtime.hevc.contexts import N_BYTES
 from runtime.hevc.slice_data import (
     CARRIED_BYTES,
-    LEFT_OVER,
+    MISALIGNED,
     NO_SUBSET_END,
     OVERLAPPED,
     PAST_PICTURE,
@@ -23,7 +23,7 @@ from runtime.hevc.tiles import TileOrder, tile_order
 _LETTERS = "BPI"  # by slice type
 _PROBLEMS = {
     RAN_OUT: "its data end too early, or are damaged",
-    LEFT_OVER: "it ends before its data do",
+    MISALIGNED: "it does not end where its data do",
     PAST_PICTURE: "it goes on past the picture's end",
     NO_SUBSET_END: "a tile or row does not end where the next one begins",
     OVERLAPPED: "it covers blocks that another one covers",
@@ -69,6 +69,7 @@ class PictureReader:
         self._row_contexts = np.zeros(N_BYTES, np.uint8)
         self._carried = np.zeros(CARRIED_BYTES, np.uint8)
         self._types = ""
+        self._next_place = -1  # behind the segment before, -1 where that is damaged or none
         self.last: SliceSegment | None = None
 
     def read(self, segment: SliceSegment) -> None:
@@ -79,7 +80,9 @@ class PictureReader:
         """
         if (segment.picture, segment.sequence) != (self.picture, self.sequence):
             raise BitstreamError("a slice refers to other parameter sets than its picture")
-        self.last = segment
+        if segment.is_dependent and self._order.place_of[segment.address] != self._next_place:
+            raise BitstreamError(f"the slice segment at block {segment.address} depends on one that was not read")
+        self.last, self._next_place = segment, -1
         if not segment.is_dependent:
             self._types += _LETTERS[segment.slice_header.type or 0]
         set_slice(self._state, segment)
@@ -95,6 +98,7 @@ class PictureReader:
         )
         if ending != WHOLE:
             raise BitstreamError(f"the slice at block {segment.address}: {_PROBLEMS[ending]}")
+        self._next_place = int(self._state.next_place)
 
     def partition(self, temporal_id: int, order_count: int, errors: list[str]) -> Partition:
         """Return what was read; blocks that no segment covered are an error."""
@@ -105,7 +109,7 @@ class PictureReader:
             transform=self._maps[TRANSFORM],
             coding=self._maps[CODING],
             mode=self._maps[MODE],
-            qp=(self._maps[QP].astype(np.int16) - QP_SHIFT).astype(np.int8),
+            qp=(self._maps[QP] - np.uint8(QP_SHIFT)).view(np.int8),
             window=self.sequence.format.window,
             slice_types=self._types,
             temporal_id=temporal_id,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from runtime.hevc.cabac_syntax import read_bin, read_bypass, read_exp_golomb, read_leading_ones
-from runtime.hevc.compiled import Bytes, compiled, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, wide
 from runtime.hevc.contexts import (
     DIRECTION,
     MERGE,
@@ -19,7 +19,7 @@ _FIRST, _SECOND, _BOTH = 0, 1, 2
 _LIST_CONTEXT = 4
 
 
-@merged
+@compiled
 def skip_prediction_unit(state: np.record, data: Bytes, sides: int, depth: int) -> int:
     """Pass over prediction_unit().
 
@@ -59,7 +59,7 @@ def skip_merge_index(state: np.record, data: Bytes) -> None:
             read_leading_ones(state, data, state.n_merge_candidates - 2)
 
 
-@merged
+@compiled
 def _direction(state: np.record, data: Bytes, sides: int, depth: int) -> int:
     """Read which lists of references are used."""
     if sides != _SMALLEST_SIDES:

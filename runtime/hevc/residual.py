@@ -7,15 +7,19 @@ group   which coefficients are not 0, which exceed 1, whether the first of those
 import numpy as np
 
 from runtime.hevc.cabac import (
+    MOST_AT_ONCE,
     Engine,
     aligned,
     as_damaged,
+    behind_bits,
     decode_bin,
     decode_bypass_bits,
+    decode_few_bits,
     decode_leading_ones,
+    next_bits,
 )
 from runtime.hevc.cabac_syntax import engine_of, keep
-from runtime.hevc.compiled import Bytes, compiled, inlined, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, inlined, unsigned, wide
 from runtime.hevc.contexts import (
     CODED_GROUP,
     EXPLICIT_RDPCM,
@@ -66,12 +70,11 @@ def _significant_contexts() -> Bytes:
     return rows
 
 
-SIGNIFICANT_CONTEXTS = _significant_contexts()
+SIGNIFICANT_CONTEXTS = _significant_contexts().reshape(-1)
 # greater1Ctx of the next coefficient, by that of this one * 2 + whether it exceeds 1 (9.3.4.2.6)
 NEXT_GREATER_1 = np.array([0, 0, 2, 0, 3, 0, 3, 0], np.uint8)
-# of a byte: how many bits are set, and the place of the lowest one
-N_ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
-LOWEST_ONE = np.array([(number & -number).bit_length() - 1 if number else 8 for number in range(256)], np.uint8)
+# of four bits, the highest first: how many ones stand before a zero
+LEADING_ONES = np.array([4 - (number ^ 15).bit_length() for number in range(16)], np.uint8)
 
 
 @compiled
@@ -141,18 +144,19 @@ def skip_residual(
         if group == last_group:
             significant, n_significant, start = wide(1) << last, wide(1), last - 1
         row_of = _SINGLE_ROW if has_single else (scan if log2 == 2 else 3 + 3 * neighbors + scan)
+        row_of *= _GROUP_SIZE
         base = first_context
         if not is_chroma and group > 0 and not has_single and log2 > 2:
             base += 3
         for number in range(start, 0, -1):
-            index = base + wide(SIGNIFICANT_CONTEXTS[row_of, number])
+            index = base + wide(SIGNIFICANT_CONTEXTS[unsigned(row_of + number)])
             engine, bit = decode_bin(engine, data, contexts, index)
             significant |= bit << number
             n_significant += bit
         if start >= 0:
             bit = wide(1)  # the last one of a group that is known to hold some, when no other does
             if n_significant or not is_told:
-                index = base + wide(SIGNIFICANT_CONTEXTS[row_of, 0]) if group else corner_context
+                index = base + wide(SIGNIFICANT_CONTEXTS[row_of]) if group else corner_context
                 engine, bit = decode_bin(engine, data, contexts, index)
             significant |= bit
             n_significant += bit
@@ -168,7 +172,7 @@ def skip_residual(
         for number in range(min(n_significant, _MOST_GREATER_1)):
             engine, bit = decode_bin(engine, data, contexts, first_greater + greater_context)
             greater |= bit << number
-            greater_context = wide(NEXT_GREATER_1[greater_context << 1 | bit])
+            greater_context = wide(NEXT_GREATER_1[unsigned(greater_context << 1 | bit)])
         exceeds_2 = wide(0)
         if greater:
             index = (_CHROMA_GREATER_2 if is_chroma else GREATER_2) + context_set
@@ -180,7 +184,7 @@ def skip_residual(
         # a sign is hidden where first and last coefficient lie more than 3 apart
         lowest = significant & -significant
         is_hidden = wide(hides_signs and significant >= lowest << 4)
-        engine, _ = decode_bypass_bits(engine, data, n_significant - is_hidden)
+        engine, _ = decode_few_bits(engine, data, n_significant - is_hidden)
         if has_rest:
             engine = _skip_rests(
                 engine, data, contexts, rules, n_significant, greater, exceeds_2, is_chroma, rice_place
@@ -188,7 +192,7 @@ def skip_residual(
     keep(state, engine)
 
 
-@merged
+@compiled
 def _scan(rules: np.record, log2: int, component: int, direction: int, is_intra: int) -> int:
     """Choose the order of coefficients: across the direction of prediction, in small blocks (7.4.9.11, scanIdx)."""
     has_choice = log2 == 2 or (log2 == 3 and (component == 0 or rules.chroma_format == FULL_CHROMA))
@@ -199,7 +203,7 @@ def _scan(rules: np.record, log2: int, component: int, direction: int, is_intra:
     return HORIZONTAL if abs(direction - VERTICAL_MODE) <= _SCAN_RANGE else DIAGONAL
 
 
-@merged
+@compiled
 def _last_position(engine: Engine, data: Bytes, contexts: Bytes, log2: int, is_chroma: int) -> tuple[Engine, int, int]:
     """Read where the last coefficient lies: two prefixes, then their suffixes."""
     offset, shift = (wide(15), log2 - 2) if is_chroma else (3 * (log2 - 2) + ((log2 - 1) >> 2), (log2 + 1) >> 2)
@@ -230,7 +234,7 @@ def _with_suffix(engine: Engine, data: Bytes, prefix: int) -> tuple[Engine, int]
     return engine, ((2 + (prefix & 1)) << n_bits) + suffix
 
 
-@merged
+@compiled
 def _coded_neighbors(coded_groups: int, column: int, row: int, groups_log2: int) -> int:
     """Say which groups beside and below are coded: bit 0 the right one, bit 1 the lower one (csbfCtx)."""
     place, end = row << _MOST_GROUPS_LOG2 | column, 1 << groups_log2
@@ -239,7 +243,7 @@ def _coded_neighbors(coded_groups: int, column: int, row: int, groups_log2: int)
     return right | below << 1
 
 
-@merged
+@compiled
 def _first_context(log2: int, is_chroma: int, scan: int, has_single: int) -> int:
     """Give the first of the contexts that tell which coefficients are not 0, for a block of this kind."""
     if has_single:
@@ -279,7 +283,14 @@ def _skip_rests(
                 base = wide(3)
                 if not exceeds_2:
                     continue
-        engine, rest = _rest(engine, data, rules, rice, is_chroma)
+        bits = next_bits(engine)
+        n_ones = wide(LEADING_ONES[unsigned(bits >> (MOST_AT_ONCE - _SHORT_PREFIX - 1))])
+        if n_ones <= _SHORT_PREFIX and rice <= _MOST_RICE:
+            bits >>= MOST_AT_ONCE - 1 - n_ones - rice
+            engine = behind_bits(engine, data, bits, n_ones + 1 + rice)
+            rest = n_ones << rice | bits & ((wide(1) << rice) - 1)
+        else:
+            engine, rest = _rest(engine, data, rules, rice, is_chroma)
         if rules.has_rice_adaptation and is_first:
             contexts[rice_place] = _adapted(statistic, rest)
         is_first = False
@@ -288,7 +299,7 @@ def _skip_rests(
     return engine
 
 
-@merged
+@compiled
 def _rest(engine: Engine, data: Bytes, rules: np.record, rice: int, is_chroma: int) -> tuple[Engine, int]:
     """Read one Rice code that goes over into an Exp-Golomb code (9.3.3.11)."""
     most, last_bits = wide(_MOST_PREFIX), wide(0)
@@ -308,7 +319,7 @@ def _rest(engine: Engine, data: Bytes, rules: np.record, rice: int, is_chroma: i
     return engine, (((wide(1) << (prefix - _SHORT_PREFIX)) + _SHORT_PREFIX - 1) << rice) + rest
 
 
-@merged
+@compiled
 def _adapted(statistic: int, rest: int) -> int:
     """Move the statistic of Rice parameters towards a block's first code (9.3.4.2.7)."""
     if rest >= 3 << (statistic >> 2):

@@ -23,11 +23,11 @@ def skip_sample_offsets(state: np.record, data: Bytes, has_left: int, has_above:
             return
     if state.has_luma_offsets:
         kind = _kind(state, data)
-        _skip_offsets(state, data, kind, state.luma_depth, 1)
+        _skip_offsets(state, data, kind, state.luma_depth, wide(1))
     if state.has_chroma_offsets:
         kind = _kind(state, data)
-        _skip_offsets(state, data, kind, state.chroma_depth, 1)
-        _skip_offsets(state, data, kind, state.chroma_depth, 0)
+        _skip_offsets(state, data, kind, state.chroma_depth, wide(1))
+        _skip_offsets(state, data, kind, state.chroma_depth, wide(0))
 
 
 @compiled

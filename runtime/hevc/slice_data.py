@@ -6,7 +6,6 @@ dependent   a segment goes on with the contexts that the one before it ended wit
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,22 +15,48 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from runtime.hevc.cabac_syntax import byte_position, has_run_out, read_end, start_engine
+from cvqe.partition import INTER, INTRA, SKIPPED
+from runtime.hevc.cabac_syntax import byte_position, ends_with_data, has_run_out, read_end, start_engine
 from runtime.hevc.coding_quadtree import read_coding_quadtree
-from runtime.hevc.compiled import Bytes, compiled, merged, wide
+from runtime.hevc.compiled import OPTIONS, Bytes, compiled, merged, wide
 from runtime.hevc.contexts import N_BYTES, copy_contexts, reset_contexts
 from runtime.hevc.sample_offsets import skip_sample_offsets
 
-log = logging.getLogger(__name__)
-
 # what reading a segment ends with
-WHOLE, RAN_OUT, LEFT_OVER, PAST_PICTURE, NO_SUBSET_END, OVERLAPPED = range(6)
-_TRAILING_BYTES = 8  # behind the end of the data
+WHOLE, RAN_OUT, MISALIGNED, PAST_PICTURE, NO_SUBSET_END, OVERLAPPED = range(6)
 # behind the contexts of a dependent segment: the quantiser it goes on with, so much higher
 CARRIED_BYTES, _CARRIED_QP_SHIFT = N_BYTES + 1, 64
+# what is compiled into the one function that is cached: the modules that this one imports, and itself
+SOURCES = (
+    "cabac",
+    "cabac_syntax",
+    "coding_quadtree",
+    "coding_unit",
+    "compiled",
+    "contexts",
+    "intra_mode",
+    "prediction_unit",
+    "residual",
+    "sample_offsets",
+    "scans",
+    "slice_data",
+    "slice_maps",
+    "transform_tree",
+    "transform_unit",
+)
 
 
-@merged
+def _digest() -> int:
+    """Make a number of the sources, read when they are imported: later changes of them are not what runs."""
+    texts = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in SOURCES]
+    texts.append(bytes((INTER, INTRA, SKIPPED)))
+    return int.from_bytes(hashlib.sha256(b"".join(texts)).digest()[:6], "big")
+
+
+_SOURCES = _digest()
+
+
+@compiled
 def _is_same(slices: NDArray[np.int32], tiles: NDArray[np.int32], slice_address: int, here: int, there: int) -> int:
     """Say whether a block that was read is of the same slice and tile."""
     return wide(slices[there] == slice_address and tiles[there] == tiles[here])
@@ -100,7 +125,8 @@ def _read_blocks(
         if read_end(state, data):
             copy_contexts(state.contexts, carried)
             carried[N_BYTES] = state.last_qp + _CARRIED_QP_SHIFT
-            return LEFT_OVER if byte_position(state) + _TRAILING_BYTES < len(data) else WHOLE
+            state.next_place = place
+            return WHOLE if ends_with_data(state, data) else MISALIGNED
         if place >= n_blocks:
             return PAST_PICTURE
         following = wide(address_of[place])
@@ -118,7 +144,7 @@ def _entry(sources: int) -> Callable[..., Any]:
     is part of the cache's key.
     """
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @njit(cache=True, nogil=True, **OPTIONS)
     def read_slice_data(  # type: ignore[no-untyped-def]
         data, start, row_contexts, carried, order, slices, maps, state
     ):
@@ -145,6 +171,4 @@ def slice_data_reader() -> Callable[..., int]:
 
     Returns what it ended with: WHOLE, or how the data are damaged. It releases the GIL.
     """
-    folder = Path(__file__).parent
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).digest()
-    return _entry(int.from_bytes(digest[:6], "big"))
+    return _entry(_SOURCES)

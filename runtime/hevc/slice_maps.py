@@ -1,9 +1,9 @@
 """The maps of a picture while it is read: one array, a value for each 4x4 luma samples."""
 
-from runtime.hevc.compiled import Bytes, compiled
+from runtime.hevc.compiled import Bytes, compiled, unsigned, wide
 
 # [N_MAPS, H/4, W/4]; DIRECTION is the intra mode, which predicts those beside it
-TRANSFORM, CODING, MODE, QP, DIRECTION, N_MAPS = range(6)
+TRANSFORM, CODING, MODE, QP, DIRECTION, N_MAPS = map(wide, range(6))
 QP_SHIFT = 64  # a map holds a quantiser so much higher: above 0 at any depth
 
 
@@ -21,4 +21,4 @@ def fill(maps: Bytes, number: int, column: int, row: int, log2: int, value: int)
     side = 1 << (log2 - 2)
     for y in range(row, row + side):
         for x in range(column, column + side):
-            maps[number, y, x] = value
+            maps[unsigned(number), unsigned(y), unsigned(x)] = value

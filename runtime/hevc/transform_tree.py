@@ -69,7 +69,7 @@ def read_transform_tree(
         cell += n_cells
 
 
-@merged
+@compiled
 def _read_coded_chroma(
     state: np.record,
     data: Bytes,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from runtime.hevc.cabac_syntax import read_bin, read_bypass, read_exp_golomb
-from runtime.hevc.compiled import Bytes, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, merged, wide
 from runtime.hevc.contexts import (
     CHROMA_OFFSET,
     CHROMA_OFFSET_INDEX,
@@ -66,7 +66,7 @@ def skip_transform_unit(
                 skip_residual(state, data, chroma_log2, component, direction, is_intra, is_lossless)
 
 
-@merged
+@compiled
 def _read_qp_delta(state: np.record, data: Bytes) -> None:
     """Read cu_qp_delta: the group's quantiser is the predicted one and this, round a circle (8-283)."""
     size = wide(0)
@@ -86,7 +86,7 @@ def _read_qp_delta(state: np.record, data: Bytes) -> None:
     state.is_qp_read = 1
 
 
-@merged
+@compiled
 def _skip_chroma_offset(state: np.record, data: Bytes) -> None:
     is_offset = read_bin(state, data, CHROMA_OFFSET)
     if is_offset:
@@ -97,7 +97,7 @@ def _skip_chroma_offset(state: np.record, data: Bytes) -> None:
     state.is_chroma_offset_read = 1
 
 
-@merged
+@compiled
 def _skip_cross_component(state: np.record, data: Bytes, component: int) -> None:
     """Pass over how much of luma's residual predicts this component's."""
     scale = wide(0)

@@ -1,14 +1,17 @@
 """Half precision costs no gain; what can't run says why, and a measured row is not lost to one that was not run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks import bench_parity
-from benchmarks.bench_parity import CHECKPOINTS, BenchConfig, main, merged, read_rows, rows_of
+from benchmarks.bench_parity import CHECKPOINTS, BenchConfig, frames_for, main, merged, read_rows, rows_of
 from benchmarks.parity import PROVIDERS, Frames, backend_lumas, compared, demo_frames, export_for, torch_lumas
 from cvqe.errors import BackendError
 from runtime.backend_list import BACKENDS
 from runtime.model_file import load_model_file
+from tests.networks import made_up_network, save_checkpoint
 
 FP16_LOSS_DB = 0.01  # what half precision may cost of the gain
 SIXTEEN_BIT_ATOL = 1 / 65535  # half a step of the output, and float32 sums in another order
@@ -30,6 +33,18 @@ def test_frames_reach_a_backend_as_torch_sees_them():
     frames = demo_frames(1, 3)
     lumas = backend_lumas(BY_NAME["ONNX Runtime fp32"], load_model_file(CHECKPOINTS["live"]), frames, threads=2)
     np.testing.assert_allclose(lumas, torch_lumas(CHECKPOINTS["live"], frames), atol=SIXTEEN_BIT_ATOL, rtol=0)
+
+
+def test_guides_reach_a_backend_as_torch_sees_them(tmp_path):
+    options = {"channels": 4, "shrink": 2, "levels": 1, "residual": True}
+    checkpoint = save_checkpoint(made_up_network("mganet", **options), "mganet", tmp_path / "slim.pt", **options)
+    frames = frames_for(checkpoint, 1)
+    assert frames.windows.shape[1] == 3 and frames.guides.shape == frames.pristine.shape
+    provider = BY_NAME["ONNX Runtime fp32"]
+    lumas = backend_lumas(provider, export_for(provider, checkpoint, tmp_path), frames, threads=1)
+    np.testing.assert_allclose(lumas, torch_lumas(checkpoint, frames), atol=SIXTEEN_BIT_ATOL, rtol=0)
+    blind = torch_lumas(checkpoint, replace(frames, guides=np.zeros_like(frames.guides)))
+    assert np.abs(lumas - blind).max() > 0.01
 
 
 def test_difference_psnr_and_loss_are_those_of_the_field():

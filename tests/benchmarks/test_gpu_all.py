@@ -201,7 +201,7 @@ def test_memory_is_read_while_slots_are_open_and_the_engine_is_closed_whatever_h
     events, free = [], iter([1000 * 2**20, 900 * 2**20])
     engine = SimpleNamespace(precision="fp16", close=lambda: events.append("closed"))
 
-    def measure(*_, at_end):
+    def measure(*_, at_end, **__):
         events.append("measured")
         if fails:
             raise RuntimeError

@@ -1,11 +1,14 @@
 from contextlib import nullcontext
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from benchmarks.stream_speed import made_up_frames, measure_stream
 from cvqe.errors import ModelError
+from cvqe.neighbors import LOW_DELAY
 from runtime.engine import EngineRequest, Enhanced, open_engine
+from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import find_model
 from runtime.streaming import HostStreaming
 
@@ -16,6 +19,22 @@ def test_every_frame_behind_the_warm_up_is_counted():
     speed = measure_stream(engine, 3, frames, n_frames=9, qp=35.0, warm_up=2)
     assert speed.frames_per_s > 0
     assert 0 < speed.latency_ms.p20 <= speed.latency_ms.median <= speed.latency_ms.p80 <= speed.p99_ms
+
+
+def test_every_target_gets_its_own_guide():
+    class Guided:
+        backend, precision, device = "guided", "fp32", "CPU"
+        seen: ClassVar = []
+
+        def enhance(self, frames, qp=None, guide=None):
+            self.seen.append((frames[1].copy(), guide))
+            return Enhanced(frames[1], True)
+
+    frames = made_up_frames(3, 24, 32)
+    measure_stream(Guided(), 1, frames, n_frames=6, qp=None, warm_up=1, takes_guide=True, neighbors=LOW_DELAY)
+    assert len(Guided.seen) == 7
+    for target, guide in Guided.seen:
+        np.testing.assert_array_equal(guide, fixed_grid_map(target))
 
 
 def test_frames_move_and_are_not_alike():

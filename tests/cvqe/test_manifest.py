@@ -48,6 +48,12 @@ def test_a_network_that_takes_a_qp_must_say_which_it_was_trained_on():
         replace(MANIFEST, qp=(), takes_qp=True)
 
 
+def test_neighbors_that_there_are_not_name_the_file_and_the_remedy():
+    properties = {**MANIFEST.to_properties(), "cvqe.neighbors": '"low-delay"'}
+    with pytest.raises(ModelError, match=r"x.onnx says .*'low-delay' with radius 3.*\n.*to_onnx.py .*--output x.onnx"):
+        manifest_from_properties(properties, "x.onnx")
+
+
 @pytest.mark.parametrize("name", ["cvqe.radius", "cvqe.network"])
 def test_a_missing_field_names_the_file_and_the_remedy(name):
     properties = MANIFEST.to_properties()

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 
 from cvqe.frame import Frame
 from cvqe.neighbors import LOW_DELAY
@@ -33,8 +34,8 @@ PARAMS = "log-level=none:qp=24:bframes=3:b-adapt=0:aq-mode=0:ctu=32:tu-intra-dep
 LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may round to either side
 
 
-def make(path: Path, codec: str = "libx265", **options) -> Path:
-    coder = {"x265-params": PARAMS} if codec == "libx265" else {"preset": "ultrafast"}
+def make(path: Path, codec: str = "libx265", params: str = PARAMS, **options) -> Path:
+    coder = {"x265-params": params} if codec == "libx265" else {"preset": "ultrafast"}
     return make_video(path, frames=N_FRAMES, codec=codec, options=coder, **{"size": SIZE, **options})
 
 
@@ -127,6 +128,17 @@ def test_low_delay_networks_see_every_other_frame_at_every_fourth(tmp_path, show
         np.testing.assert_array_equal(luma, lumas[min(max(number + distance, 0), N_FRAMES - 1)])
 
 
+@pytest.mark.parametrize("shown", [0, 2])
+def test_the_low_delay_pattern_starts_over_with_every_idr_picture(tmp_path, shown):
+    model = save_guided_network(tmp_path / "shown.onnx", shows=shown, neighbors=LOW_DELAY)
+    source = make(tmp_path / "in.mp4", params=f"{PARAMS}:open-gop=0")
+    _, found = enhanced(source, model, backend="onnxruntime")
+    lumas = lumas_of(source)
+    for number, luma in enumerate(found):
+        distance = (shown - 1) * (2 if number % 9 % 4 == 2 else 1)  # a picture of each 9 is IDR
+        np.testing.assert_array_equal(luma, lumas[min(max(number + distance, 0), N_FRAMES - 1)])
+
+
 def test_a_run_says_how_much_of_its_time_went_into_guides(guide_onnx, tmp_path):
     summary, _ = enhanced(make(tmp_path / "in.mkv", "ffv1"), guide_onnx)
     assert set(summary.busy_s) == {"decode", "guide", "upload", "compute", "download", "encode"}
@@ -158,6 +170,44 @@ def test_cropped_and_deep_pictures_are_guided_by_what_is_shown_of_their_units(gu
     summary, found = enhanced(source, guide_onnx)
     assert_guided_by(found, list(map(plain_guide, lumas_of(source), partitions_of(source))))
     assert summary.frames_guided["fixed_grid"] == 0
+
+
+def cropped_by(source: Path, left: int, top: int) -> Path:
+    """Copy a file whose parameter sets say that its pictures begin there; 6 and 10 are cut off at the other ends."""
+    crop = f"hevc_metadata=crop_left={left}:crop_top={top}:crop_right=6:crop_bottom=10"
+    path = source.with_name("cropped.mp4")
+    with av.open(str(source)) as whole, av.open(str(path), "w") as container:
+        video = whole.streams.video[0]
+        bits = BitStreamFilterContext(
+            crop, in_stream=video, out_stream=(out := container.add_stream_from_template(video))
+        )
+        packets = [made for packet in whole.demux(video) if packet.size for made in bits.filter(packet)]
+        for packet in [*packets, *bits.filter(None)]:
+            packet.stream = out
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("left, top, pix_fmt", [(2, 4, "yuv420p"), (8, 2, "yuv420p10le"), (32, 0, "yuv420p")])
+def test_pictures_cropped_from_the_left_are_as_wide_as_their_stream_says(guide_onnx, tmp_path, left, top, pix_fmt):
+    whole = make(tmp_path / "in.mp4", pix_fmt=pix_fmt)
+    source = cropped_by(whole, left, top)
+    summary, found = enhanced(source, guide_onnx)
+    shown = [luma[top : SIZE[1] - 10, left : SIZE[0] - 6] for luma in lumas_of(whole)]
+    for luma, expected in zip(lumas_of(source), shown, strict=True):
+        np.testing.assert_array_equal(luma, expected)
+    assert_guided_by(found, list(map(plain_guide, shown, partitions_of(source))))
+    assert summary.frames_guided == {"transform_units": N_FRAMES, "fixed_grid": 0}
+
+
+def test_the_end_that_is_decoded_again_is_cropped_the_same(tmp_path):
+    source = cropped_by(make(tmp_path / "in.mp4", params=f"{PARAMS}:bframes=0"), 2, 4)
+    corrupt_packet(source, N_FRAMES - 3)
+    with open_source(source, threads=4, with_partitions=True) as opened:
+        frames = [item for item in opened.items() if isinstance(item, Frame)]
+        assert opened.n_damaged
+    assert {frame.luma.shape for frame in frames} == {(SIZE[1] - 14, SIZE[0] - 8)}
+    assert len(frames) == N_FRAMES - 1 and frames[-1].partition.is_whole
 
 
 @pytest.mark.parametrize("number, kept, n_by_grid", [(6, 0.7, 1), (0, 0.7, 1), (6, 0.0, 0)])  # its packet, all of it

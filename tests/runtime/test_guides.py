@@ -35,6 +35,12 @@ def test_only_a_whole_partition_of_the_frames_own_size_may_guide(partition, word
     assert reason is None if words is None else words in reason
 
 
+def test_why_the_packet_gave_no_partition_is_what_the_user_reads():
+    guides = Guides("mganet")
+    guides.of(Frame(0, PICTURE, partition_obstacle="screen content coding is not read"))
+    assert guides.found == "guide: a fixed 16x16 grid for 1 frame (screen content coding is not read)"
+
+
 def test_the_stand_in_is_said_once_and_counted(caplog):
     guides = Guides("mganet")
     with caplog.at_level(logging.WARNING):

@@ -61,7 +61,8 @@ def test_a_data_base_of_clips_is_written_and_kept(clip, tmp_path, capsys, parser
     assert capsys.readouterr().out == f"{tmp_path}/out/in file.npz  written  3 pictures, 3 read as a whole\n"
     assert run(clip, "--database", tmp_path / "out", "--json") == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)[0]["action"] == "kept"
+    told = json.loads(out)[0]
+    assert (told["action"], told["n_pictures"], told["n_whole"]) == ("kept", 3, 3)
     assert "kept" in err
 
 
@@ -93,7 +94,12 @@ def test_without_numba_the_command_that_brings_it_is_said(clip, tmp_path, capsys
         (("gone.mp4", "other.mp4"), 2, "2 videos are given and one is drawn; for several:  --database FOLDER"),
         (("gone.mp4", "--database", "out", "--frame", "1"), 2, "takes no --frame"),
         (("gone.mp4", "--database", "out", "--statistics-only"), 2, "takes no --statistics-only"),
-        (("gone.mp4", "--statistics-only", "-o", "out"), 2, "leave one of them out"),
+        (("gone.mp4", "--statistics-only", "-o", "out"), 2, "takes no --output; leave one of them out"),
+        (("gone.mp4", "--statistics-only", "--frame", "0"), 2, "takes no --frame"),
+        (("gone.mp4", "--statistics-only", "--panels", "grid"), 2, "takes no --panels"),
+        (("gone.mp4", "--statistics-only", "--scale", "2"), 2, "takes no --scale"),
+        (("gone.mp4", "--statistics-only", "--crop", "0", "0", "8", "8"), 2, "takes no --crop"),
+        (("gone.mp4", "--statistics-only", "--qp-range", "20", "40"), 2, "takes no --qp-range"),
         (("gone.mp4", "--qp-range", "40", "40"), 2, "give the lower quantiser first"),
         (("gone.mp4", "--crop", "0", "0", "0", "9"), 2, "width and height come last"),
     ],

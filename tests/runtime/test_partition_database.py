@@ -2,16 +2,17 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cvqe.errors import ExitCode, InputError, UsageError
+from cvqe.errors import CvqeError, ExitCode, InputError, UsageError
 from cvqe.frame import Frame
 from runtime.decoder import open_source
 from runtime.hevc.database import load_partitions, save_partitions
-from runtime.partition_database import FAILED, KEPT, WRITTEN, exit_code, jobs_of, read_partitions, write_database
+from runtime.partition_database import FAILED, KEPT, WRITTEN, exit_code, jobs_of, with_places_kept, write_database
 from tests.media import corrupt_packet
 from tests.runtime.partition_cases import ALL_INTRA, CROPPED, WITH_B, hevc_file, made_partition
 
@@ -50,12 +51,57 @@ def test_numpy_alone_reads_it(tmp_path):
 def test_a_frame_without_partition_keeps_its_place(tmp_path):
     clip = hevc_file(tmp_path / "clip.mp4", ALL_INTRA, 5, SMALL)
     corrupt_packet(clip, 2)
-    partitions, _ = read_partitions(clip)
-    broken = [number for number, partition in enumerate(partitions) if not partition.is_whole]
+    with open_source(clip, with_partitions=True) as source:
+        frames = [item for item in source.items() if isinstance(item, Frame)]
+    broken = [frame.number for frame in frames if frame.partition is None or not frame.partition.is_whole]
     write_database(jobs_of([clip], tmp_path))
     found = load_partitions(tmp_path / "clip.npz")
     assert [number for number, partition in enumerate(found) if not partition.is_whole] == broken
-    assert len(found) == len(partitions)
+    assert len(found) == len(frames)
+
+
+def test_places_are_kept_also_before_the_first_partition():
+    found = list(with_places_kept([None, None, made_partition(), None], Path("clip.mp4")))
+    assert [partition.is_whole for partition in found] == [False, False, True, False]
+    assert {partition.transform.shape for partition in found} == {(4, 8)}
+    assert [bool(partition.transform.any()) for partition in found] == [False, False, True, False]
+    with pytest.raises(InputError, match=r"clip\.mp4: not one of its 2 pictures"):
+        list(with_places_kept([None, None], Path("clip.mp4")))
+
+
+def test_a_file_that_was_cut_short_is_read_again_in_full(tmp_path):
+    jobs = jobs_of([hevc_file(tmp_path / "clip.mkv", ALL_INTRA, 3, SMALL)], tmp_path)
+    told = [
+        (entry.action, entry.n_pictures)
+        for limit in (2, 2, 1, None, None, 2)
+        for entry in write_database(jobs, limit=limit)
+    ]
+    assert told == [(WRITTEN, 2), (KEPT, 2), (KEPT, 2), (WRITTEN, 3), (KEPT, 3), (KEPT, 3)]
+
+
+def test_what_is_missing_in_a_kept_file_is_said_again(tmp_path):
+    clip = hevc_file(tmp_path / "clip.mp4", ALL_INTRA, 5, SMALL)
+    corrupt_packet(clip, 2)
+    first, again = (write_database(jobs_of([clip], tmp_path)) for _ in range(2))
+    assert (first[0].action, again[0].action) == (WRITTEN, KEPT)
+    assert replace(again[0], action=WRITTEN) == first[0]
+    assert exit_code(first) == exit_code(again) == ExitCode.PARTIAL
+
+
+def test_a_file_of_something_else_is_replaced_only_when_told(tmp_path):
+    jobs = jobs_of([hevc_file(tmp_path / "clip.mkv", ALL_INTRA, 1, SMALL)], tmp_path)
+    (tmp_path / "clip.npz").write_text("mine")
+    (entry,) = write_database(jobs)
+    assert (entry.action, "--overwrite" in entry.reason) == (FAILED, True)
+    assert (tmp_path / "clip.npz").read_text() == "mine"
+    assert [entry.action for entry in write_database(jobs, overwrite=True)] == [WRITTEN]
+
+
+def test_a_folder_that_can_not_be_written_ends_it(tmp_path):
+    clip = hevc_file(tmp_path / "clip.mkv", ALL_INTRA, 1, SMALL)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CvqeError, match=r"can't be written .*--database"):
+        write_database(jobs_of([clip], tmp_path / "file"))
 
 
 def test_folders_are_searched_and_their_own_folders_kept(tmp_path):

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import av
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvqe.frame import Frame
+from cvqe.partition import INTER, INTRA, SKIPPED, Partition, ShownWindow
 from runtime.partition_drawing import draw_partition, enlarged
 from runtime.partition_legend import STRIP_PX
 from runtime.partition_sheet import FRAME, GRID, GUIDE, Sheet
@@ -12,6 +14,7 @@ from tests.runtime.hevc.streams import frame as picture
 from tests.runtime.partition_cases import made_partition
 
 SIZE = (30, 14)
+MEMORY_OF_DRAWING = 20  # times what is drawn: it is painted in float32, by masks
 
 
 def made_frame(pix_fmt="yuv420p", partition=None):
@@ -66,6 +69,35 @@ def test_a_crop_is_that_part_of_the_whole_drawing():
     whole = Sheet(scale=4).draw(made_frame())
     part = Sheet(scale=4, crop=(5, 2, 20, 10)).draw(made_frame())
     np.testing.assert_array_equal(part[:40], whole[8:48, 20:100])
+
+
+def mixed_partition(window):
+    """Return trees of 64x64, each one skipped unit, or units of 32, or of 8, or nothing that was read."""
+    tree = (np.arange(40)[:, None] // 16 + np.arange(60) // 16) % 4
+    transform = np.array([6, 5, 3, 0], np.uint8)[tree]
+    coding, mode = np.array([6, 5, 4, 0], np.uint8)[tree], np.array([SKIPPED, INTRA, INTER, INTER], np.uint8)[tree]
+    return Partition(transform, coding, mode, np.indices((40, 60), np.int8).sum(0, dtype=np.int8) % 52, window, "P")
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 238, 158), (1, 2, 3, 4), (63, 64, 65, 66), (130, 70, 108, 88)])
+@pytest.mark.parametrize("panel", [FRAME, GRID, GUIDE])
+def test_a_crop_has_the_pixels_of_the_whole_drawing(panel, crop):
+    pytest.importorskip("numba")
+    frame = Frame(0, picture(0, (238, 158), "yuv420p"), partition=mixed_partition(ShownWindow(2, 2, 238, 158)))
+    left, top, width, height = (3 * side for side in crop)
+    whole, part = (Sheet((panel,), 3, part).draw(frame) for part in (None, crop))
+    np.testing.assert_array_equal(part[:height, :width], whole[top : top + height, left : left + width])
+
+
+def test_a_crop_takes_the_memory_of_a_crop():
+    ones = np.ones((270, 480), np.uint8)
+    partition = Partition(3 * ones, 4 * ones, ones, (30 * ones).astype(np.int8), ShownWindow(0, 0, 1920, 1080), "I")
+    frame = Frame(0, av.VideoFrame(1920, 1080, "yuv420p"), partition=partition)
+    tracemalloc.start()
+    sheet = Sheet(scale=4, crop=(300, 200, 208, 192)).draw(frame)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1920 * 1080 * 3 + MEMORY_OF_DRAWING * sheet.nbytes
 
 
 @pytest.mark.parametrize("width, scale", [(176, 4), (416, 3), (640, 2), (1280, 1), (4096, 1)])

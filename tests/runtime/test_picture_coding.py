@@ -8,7 +8,14 @@ import pytest
 
 from cvqe.frame import Frame
 from runtime.decoder import open_source
-from runtime.picture_coding import MOST_PARTITIONS, MOST_WAITING, UNKNOWN, PacketCoding
+from runtime.picture_coding import (
+    LEAST_PARTITIONS,
+    MOST_PARTITION_BYTES,
+    MOST_PARTITIONS,
+    MOST_WAITING,
+    UNKNOWN,
+    PacketCoding,
+)
 from tests.media import corrupt_packet, frames_of, make_video
 from tests.runtime.hevc.bit_writer import hvcc
 
@@ -145,19 +152,25 @@ def test_extradata_of_a_packet_replaces_the_streams(coded):
     extradata, packets = coded
     codings = PacketCoding(hvcc())
     unreadable, changed = made_up(packets[1], 1), made_up(packets[2], 2)
-    changed.new_extradata = extradata
+    changed.new_extradata, changed.is_keyframe = extradata, False  # FFmpeg's decoder takes it from any packet
     assert [codings.take(each).qp for each in seen_by(codings, [unreadable, changed])] == [None, QPS[2]]
 
 
+class NumberedPartition(int):
+    size_bytes = 1
+
+
 class Numbered:
-    """Stands for the parser: the number of the packet is the partition."""
+    """Stands for the parser: the number of the packet is the partition, of those that are not in `unread`."""
 
-    def __init__(self) -> None:
-        self.n_fed, self.extradata = 0, b""
+    def __init__(self, unread: dict[int, str] | None = None) -> None:
+        self.n_fed, self.extradata, self.unread = 0, b"", unread or {}
+        self.obstacle: str | None = None
 
-    def feed(self, packet: memoryview) -> int:
+    def feed(self, packet: memoryview) -> NumberedPartition | None:
         self.n_fed += 1
-        return self.n_fed
+        self.obstacle = self.unread.get(self.n_fed)
+        return None if self.obstacle else NumberedPartition(self.n_fed)
 
     def take_extradata(self, extradata: bytes) -> None:
         self.extradata = extradata
@@ -173,6 +186,38 @@ def test_a_partition_stays_with_its_packet(coded):
     changed.new_extradata = extradata
     codings.see(changed)
     assert (codings.obstacle, parser.extradata) == (None, extradata)
+
+
+def test_why_there_is_no_partition_stays_with_its_packet(coded):
+    extradata, packets = coded
+    codings = PacketCoding(extradata, Numbered({2: "screen content"}))
+    first, second = seen_by(codings, [made_up(data, None) for data in packets[:2]])
+    assert [codings.take(each)[1:] for each in (second, first)] == [(None, "screen content"), (1, None)]
+
+
+@pytest.mark.parametrize(
+    "size_bytes, n_held",
+    [(1, MOST_PARTITIONS), (MOST_PARTITION_BYTES // 40, 40), (MOST_PARTITION_BYTES, LEAST_PARTITIONS)],
+)
+def test_partitions_that_wait_are_bounded_in_bytes_but_not_below_what_a_decoder_holds(
+    coded, monkeypatch, size_bytes, n_held
+):
+    monkeypatch.setattr(NumberedPartition, "size_bytes", size_bytes)
+    extradata, packets = coded
+    codings = PacketCoding(extradata, Numbered())
+    pictures = seen_by(codings, [made_up(packets[1], number) for number in range(MOST_PARTITIONS + 40)])
+    known = [codings.take(each) for each in pictures]
+    assert [each.partition is not None for each in known] == [False] * (len(known) - n_held) + [True] * n_held
+    assert {each.partition_obstacle for each in known if not each.partition} == {
+        "too many pictures waited for the decoder"
+    }
+
+
+def test_a_partition_is_held_no_longer_than_its_packet(coded):
+    extradata, packets = coded
+    codings = PacketCoding(extradata, Numbered(dict.fromkeys(range(2, MOST_WAITING + 100), "unread")))
+    pictures = seen_by(codings, [made_up(packets[1], number) for number in range(MOST_WAITING + MOST_PARTITIONS + 200)])
+    assert [codings.take(pictures[place]).partition for place in (0, -1)] == [None, len(pictures)]
 
 
 def test_packets_that_give_no_picture_are_forgotten_their_partitions_first(coded):

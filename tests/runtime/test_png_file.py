@@ -15,6 +15,12 @@ def test_a_picture_comes_back_bit_for_bit(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a b.png"]
 
 
+def test_another_file_of_the_same_stem_is_left_alone(tmp_path):
+    (tmp_path / "a.tmp").write_text("mine")
+    save_png(np.zeros((2, 2, 3), np.uint8), tmp_path / "a.png")
+    assert (tmp_path / "a.tmp").read_text() == "mine"
+
+
 def test_a_folder_that_is_gone_is_said(tmp_path):
     with pytest.raises(CvqeError, match="can't be written"):
         save_png(np.zeros((2, 2, 3), np.uint8), tmp_path / "gone" / "a.png")

@@ -87,6 +87,16 @@ def test_low_delay_windows_hold_every_other_frame_at_every_fourth_target():
     ]
 
 
+def test_the_order_counts_of_frames_choose_their_neighbors_where_they_are_told():
+    ring = FrameRing(HostSlots(RingLayout(1, 20, LOW_DELAY), SHAPE))
+    for number, order_count in enumerate([0, 1, 2, 3, 4, 0, 1, 2, 3, 5, 6, 7]):  # a new start, and 4 is lost
+        ring.write(picture(number), order_count)
+    ring.finish()
+    windows = [window.frames[:, 0, 0].tolist() for window in ring.windows()]
+    apart = [number for number, (first, _, last) in enumerate(windows) if last - first == 4]
+    assert apart == [2, 7] and windows[7] == [5, 7, 9] and windows[10] == [8, 10, 11]
+
+
 def test_a_slot_is_not_rewritten_before_its_last_window_is_released():
     ring = FrameRing(HostSlots(RingLayout(1, 1), SHAPE), (stages := Stages()))
     stages.start("write", lambda: write_all(ring, [list(range(10))]))

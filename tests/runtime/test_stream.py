@@ -83,10 +83,10 @@ def test_a_qp_is_said_or_asked_for_and_a_guess_is_never_silent(live_onnx, tmp_pa
     assert guessed.returncode == 0, guessed.stderr
     assert guessed.stderr.count("live is told 34.5 instead") == 1  # between the QPs it was trained on, 32 and 37
     assert "  QP 34.5, a guess\n" in guessed.stdout
-    assert "  4 frames do not tell the QP they were coded at" in guessed.stdout
+    assert "  the QP of 4 frames is not known" in guessed.stdout
     asked = stream("in.mkv", "--model", live_onnx, "-o", "asked.mkv", "--qp", 33, cwd=tmp_path)
     assert "QP 33, as asked for" in asked.stdout
-    assert "do not tell" not in asked.stdout + asked.stderr
+    assert "is not known" not in asked.stdout + asked.stderr
 
 
 def test_what_the_input_says_of_its_qp_changes_the_picture(live_onnx, tmp_path):

@@ -37,7 +37,12 @@ def test_an_unknown_one_is_the_last_known_and_said_once(caplog):
     assert len(caplog.records) == 1
     assert "frame 1 does not tell the QP it was coded at; live is told 35 instead" in caplog.text
     assert told_qp.found == "QP 33 to 35, 1 change, as the input says"
-    assert told_qp.note.startswith("2 frames do not tell the QP they were coded at; live was told the last one known")
+    assert told_qp.note.startswith("the QP of 2 frames is not known; live was told the last one known, or QP 32 where")
+
+
+def test_a_single_unknown_one_is_one_frame():
+    told(told_qp := ToldQp(MANIFEST), 35, None)
+    assert told_qp.note.startswith("the QP of 1 frame is not known; live was told")
 
 
 def test_where_none_is_known_a_middle_one_is_told_and_called_a_guess(caplog):

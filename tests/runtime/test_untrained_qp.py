@@ -28,11 +28,11 @@ def test_pictures_around_the_one_qp_that_a_coder_is_told_are_nothing_to_mention(
 def test_those_beyond_are_counted_and_the_span_is_told(qps, span):
     untrained = seen(network_manifest(qp=(37,)), 37, *qps, 38)
     assert untrained.n_frames == 2
-    assert untrained.note.startswith(f"2 frames are coded at QP {span}, and small was trained for QP 37:")
+    assert untrained.note.startswith(f"QP {span} is that of 2 frames, and small was trained for QP 37:")
 
 
 def test_a_network_of_a_range_or_of_no_known_qp_is_no_exception():
-    assert seen(network_manifest(qp=(22, 42)), 25, 51).note.endswith(
-        "trained for QP 22 to 42: they may gain less, or lose"
+    assert seen(network_manifest(qp=(22, 42)), 25, 51).note == (
+        "QP 51 is that of 1 frame, and small was trained for QP 22 to 42: it may gain less there, or lose"
     )
     assert seen(replace(network_manifest(), qp=()), 51).note is None

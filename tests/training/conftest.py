@@ -32,10 +32,10 @@ def coded(clips, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def recipe_file(tmp_path) -> Path:
-    """A recipe of seconds: the smallest live, six steps."""
-    path = tmp_path / "small.toml"
+@pytest.fixture(scope="session")
+def recipe_file(tmp_path_factory) -> Path:
+    """A recipe of seconds: the smallest live, six steps; read only."""
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
     path.write_text(
         '[network]\nname = "live"\noptions = { channels = 8, blocks = 1, motion = 8 }\n'
         "[data]\nqp = [37]\npatch_px = 32\n"

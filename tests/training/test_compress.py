@@ -17,6 +17,7 @@ import pytest
 
 from cvqe.errors import InputError
 from cvqe.metrics import psnr_db, ssim
+from cvqe.whole_file import write_whole
 from tests.media import Extras, make_video
 from training.clip_coding import ClipJob, ClipResult, code_clip
 from training.coded_file import read_coded_file
@@ -25,7 +26,6 @@ from training.coding_index import IndexRow, load_index, save_index
 from training.luma_clips import load_luma
 from training.pristine_clip import pictures_of
 from training.progress_bar import progress_bar
-from training.whole_file import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (64, 48)

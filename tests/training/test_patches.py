@@ -51,11 +51,12 @@ def test_a_window_stands_still_beyond_the_clips_ends(t, radius):
 
 
 def test_low_delay_windows_of_every_fourth_frame_reach_twice_as_far():
-    batch = PatchSource([pair(n_frames=8)], 1, 16, {}, seed=0, neighbors="low-delay").batch(0, 0, 64)
-    # a pixel tells its frame by steps of 50, in bytes that wrap around
-    before, target, after = (batch.window[:, i, 0, 0].astype(int) for i in range(3))
-    steps = set(zip((target - before) % 256 // 50, (after - target) % 256 // 50, strict=True))
-    assert {(1, 1), (2, 2)} <= steps
+    numbers = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None], (12, 16, 16))
+    source = PatchSource([ClipPair("numbers", 37, numbers, numbers)], 1, 16, {}, seed=0, neighbors="low-delay")
+    windows = {tuple(int(number) for number in window[:, 0, 0]) for window in source.batch(0, 0, 200).window}
+    assert windows == {
+        tuple(np.clip([t - step, t, t + step], 0, 11).tolist()) for t in range(12) for step in [2 if t % 4 == 2 else 1]
+    }
 
 
 def test_a_guided_map_is_cut_and_turned_with_its_frame():
@@ -72,6 +73,15 @@ def test_now_and_then_the_guide_is_the_fixed_grid():
     guides = PatchSource([clip], 0, 16, {}, seed=0, guides=Guides(fixed_grid_share=0.5)).batch(0, 0, 200)
     is_exact = [np.array_equal(guide[0], window[0]) for guide, window in zip(guides.guide, guides.window, strict=True)]
     assert 0.35 < np.mean(is_exact) < 0.65
+
+
+def test_with_and_without_a_guide_the_windows_are_the_same():
+    clip = guided_pair()
+    guided, unguided = (
+        PatchSource([clip], 1, 16, {}, seed=0, guides=guides).batch(0, 0, 16)
+        for guides in (Guides(fixed_grid_share=0.5), None)
+    )
+    np.testing.assert_array_equal(guided.window, unguided.window)
 
 
 def test_a_qps_weight_rules_how_often_it_is_drawn():

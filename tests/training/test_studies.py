@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import mganet_tables
 from training import studies
 from training.coder import decode_pictures, encode, frame_rate
 from training.coding import Coding
@@ -75,7 +76,7 @@ def rows(study: Path, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((study.parent / "out" / f"{name}.csv").open()))
 
 
-def test_every_variant_is_trained_measured_and_written_and_then_kept(study, clips, coded, capsys):
+def test_every_variant_is_trained_measured_and_written_and_then_kept(study, clips, coded, monkeypatch):
     assert run(study, clips, coded, "--only", "ai-tu3/*") == 0
     assert {row["coding"] for row in rows(study, "small")} == {"ai-tu3"}
     first = (study.parent / "out" / "ai-tu3" / "f3.pt").stat().st_mtime_ns
@@ -90,6 +91,10 @@ def test_every_variant_is_trained_measured_and_written_and_then_kept(study, clip
     assert {(row["steps"], row["n_clips"], row["frames"], row["seed"]) for row in means} == {("2", "2", "3", "0")}
     assert [row["radius"] for row in means] == ["1", "1", "1", "2"] * 2
     assert all(float(row["gmacs_416x240"]) > 0 and row["training_s"] and row["machine"] for row in means)
+    monkeypatch.setattr(mganet_tables, "RESULTS", study.parent / "out")
+    monkeypatch.setattr(mganet_tables, "STUDY", "small")
+    assert f"| transform units | {float(means[1]['gain_db']):+.3f} |" in mganet_tables.guide_table()
+    assert "| 36 | " in mganet_tables.robustness_table() and "2 steps of 1 patches" in mganet_tables.fusion_table()
 
 
 def test_means_are_those_of_clips_and_clips_those_of_frames(study, clips, coded):
@@ -102,6 +107,14 @@ def test_means_are_those_of_clips_and_clips_those_of_frames(study, clips, coded)
     assert float(mean["worst_gain_db"]) == pytest.approx(min(gains), abs=1e-4)
     assert [row["frame"] for row in of_frames] == ["0", "1", "2"]
     assert np.mean([float(row["gain_db"]) for row in of_frames]) == pytest.approx(gains[1], abs=1e-4)
+
+
+def test_another_number_of_frames_is_measured_anew_and_not_mixed_in(study, clips, coded):
+    only = ("--only", "ai-tu3/f5-unguided")
+    assert run(study, clips, coded, *only) == 0
+    assert run(study, clips, coded, *only, "--frames", 2) == 0
+    assert [row["frames"] for row in rows(study, "small")] == ["2"]
+    assert len(rows(study, "small_frames")) == 2
 
 
 def test_a_variant_leaves_the_recipe_it_was_trained_by(study, clips, coded):
@@ -142,4 +155,5 @@ def test_missing_test_clips_are_told_before_anything_is_trained(study, clips, co
     study.write_text(STUDY.replace("[36]", "[35]"))
     assert run(study, clips, coded) == 3
     assert "--configuration ai --transform-depth 3 --qp 35" in capsys.readouterr().err
+    assert run(study, clips, coded, "--frames", 0) == 2
     assert not (study.parent / "out").exists()

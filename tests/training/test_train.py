@@ -15,6 +15,7 @@ import torch
 
 from cvqe.models import create
 from training.run import take_weights
+from training.train import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,11 +39,18 @@ def same(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.fixture
-def trained(recipe_file, clips, coded, tmp_path):
-    done = run(command(recipe_file, clips, coded, tmp_path / "whole.pt"))
+def typed(words, capsys):
+    """Run the script's words in this process: a second less than starting torch."""
+    code = main(words[2:])
+    return code, capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(recipe_file, clips, coded, tmp_path_factory):
+    output = tmp_path_factory.mktemp("trained") / "whole.pt"
+    done = run(command(recipe_file, clips, coded, output))
     assert done.returncode == 0, done.stderr
-    return tmp_path / "whole.pt", done
+    return output, done
 
 
 def test_a_run_leaves_its_checkpoint_and_its_log(trained):
@@ -72,10 +80,10 @@ def test_killed_and_resumed_is_uninterrupted(trained, recipe_file, clips, coded,
     assert steps == ["2", "4", "6"]
 
 
-def test_an_earlier_run_is_not_overwritten(trained, recipe_file, clips, coded):
-    again = run(command(recipe_file, clips, coded, trained[0]))
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
+def test_an_earlier_run_is_not_overwritten(trained, recipe_file, clips, coded, capsys):
+    code, said = typed(command(recipe_file, clips, coded, trained[0]), capsys)
+    assert code == 2
+    assert "--resume" in said
 
 
 def test_two_processes_learn_one_network(recipe_file, clips, coded, tmp_path):
@@ -124,15 +132,15 @@ def test_weights_are_taken_from_an_earlier_checkpoint(trained, recipe_file, clip
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
 
 
-def test_a_recipe_can_name_a_teacher(trained, recipe_file, clips, coded, tmp_path):
+def test_a_recipe_can_name_a_teacher(trained, recipe_file, clips, coded, tmp_path, capsys):
     loss = ["--set", f'loss.teacher="{trained[0]}"', "--set", "loss.distillation=5"]
     done = run(command(recipe_file, clips, coded, tmp_path / "n.pt", *loss))
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "n.csv").open()))
     assert all(float(row["distillation"]) > 0 for row in rows)
-    alone = run(command(recipe_file, clips, coded, tmp_path / "m.pt", *loss[:2]))
-    assert alone.returncode == 2
-    assert "both of loss.teacher and loss.distillation" in alone.stderr
+    code, said = typed(command(recipe_file, clips, coded, tmp_path / "m.pt", *loss[:2]), capsys)
+    assert code == 2
+    assert "both of loss.teacher and loss.distillation" in said
 
 
 def test_a_deeper_preset_takes_what_fits(trained):
@@ -150,13 +158,14 @@ def test_a_deeper_preset_takes_what_fits(trained):
         (["--set", "schedule.step=1"], 2, "nothing is called 'step'"),
         (["--resume"], 3, "holds no state to go on from"),
         (["--windows", "w.npz"], 2, "either clips with --coded, or --windows"),
+        (["--set", 'data.neighbors="low-delay"'], 1, "neighbors 'low-delay' with radius 3"),
+        (["--set", "data.fixed_grid_share=2.0"], 2, "data.fixed_grid_share is 2.0"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(recipe_file, clips, coded, tmp_path, more, code, reason):
-    done = run(command(recipe_file, clips, coded, tmp_path / "n.pt", *more))
-    assert done.returncode == code
-    assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_done_is_one_sentence(recipe_file, clips, coded, tmp_path, capsys, more, code, reason):
+    found, said = typed(command(recipe_file, clips, coded, tmp_path / "n.pt", *more), capsys)
+    assert found == code
+    assert reason in said
 
 
 def test_a_bad_clip_is_named(recipe_file, clips, coded, tmp_path):

@@ -69,3 +69,18 @@ def test_a_pack_without_guided_maps_is_refused_by_a_network_that_takes_them(tmp_
     pack = save_windows(PatchSource([pair()], 1, 24, {}, seed=0), 2, tmp_path / "plain.npz")
     with pytest.raises(InputError, match="guide"):
         PackedWindows([pack], 1, 16, seed=0, is_guided=True)
+
+
+def test_packs_of_other_neighbors_than_the_recipes_are_refused(tmp_path):
+    source = PatchSource([pair()], 1, 24, {}, seed=0, neighbors="low-delay")
+    pack = save_windows(source, 2, tmp_path / "low_delay.npz", "low-delay")
+    with pytest.raises(InputError, match="low-delay neighbors; the recipe's are adjacent"):
+        PackedWindows([pack], 1, 16, seed=0)
+    PackedWindows([pack], 1, 16, seed=0, neighbors="low-delay")
+
+
+def test_other_guided_maps_are_other_data(tmp_path):
+    sources = [PatchSource([guided_pair()], 1, 24, {}, seed=0, guides=Guides(share)) for share in (0.0, 1.0)]
+    packs = [save_windows(source, 4, tmp_path / f"{i}.npz") for i, source in enumerate(sources)]
+    facts = {PackedWindows([pack], 1, 16, seed=0, is_guided=True).facts() for pack in packs}
+    assert len(facts) == 2

@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from cvqe.whole_file import write_whole
 from training.evaluation.bd_results import BdResult
 from training.evaluation.results import Result
 from training.evaluation.stability import pvd_db, sd_db
-from training.whole_file import write_whole
 
 
 def result_row(result: Result) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvqe.whole_file import write_whole
 from training.evaluation.crop_plot import crop_figure
 from training.evaluation.gain_plot import gain_figure
 from training.evaluation.markdown_tables import by, by_coding, subjects_of
@@ -19,7 +20,6 @@ from training.evaluation.plot_style import Style, styles
 from training.evaluation.psnr_plot import psnr_figure
 from training.evaluation.results import Result
 from training.evaluation.store import file_stem
-from training.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+from cvqe.whole_file import write_whole
 from training.evaluation.bd_results import bd_results
 from training.evaluation.csv_rows import bd_row, frame_rows, result_row, write_csv
 from training.evaluation.report_page import report_page
 from training.evaluation.results import Result, join
 from training.evaluation.store import Store
-from training.whole_file import write_whole
 
 PAGE = "tables.md"
 

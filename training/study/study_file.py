@@ -134,7 +134,8 @@ def _test_plan(path: Path, content: Content) -> TestPlan:
     unknown = sorted(set(content) - {field.name for field in fields(TestPlan)})
     if unknown:
         raise UsageError(f"{path}, [test]: nothing is called {unknown[0]!r}.")
-    return TestPlan(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    return TestPlan(**values)
 
 
 def _fits(variant: Variant, pattern: str) -> bool:

@@ -79,6 +79,7 @@ def mean_row(study: Study, measured: Measured) -> Row:
         "seed": recipe.run.seed,
         "training_s": measured.trained.training_s,
         **network_facts(recipe.network),
+        "computed_by": f"{after.subject.backend} {after.subject.precision}",
         "sha256": after.subject.sha256,
         "machine": after.provenance.machine,
         "git_sha": after.provenance.git_sha,
@@ -127,7 +128,7 @@ def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured
     for variant in study.variants:
         trained = TrainedVariant(variant, folder)
         if trained.is_done:
-            own = [result for result in results if _is_of(result, trained)]
+            own = [each for each in results if _is_of(each, trained) and each.case.first_frames == study.test.frames]
             is_guided = takes_guide(create(variant.recipe.network.name, **variant.recipe.network.options))
             yield from _by_qp_and_guide(trained, own, is_guided)
 
@@ -139,9 +140,10 @@ def _is_of(result: Result, trained: TrainedVariant) -> bool:
 
 
 def _by_qp_and_guide(trained: TrainedVariant, results: Iterable[Result], is_guided: bool) -> Iterator[Measured]:
-    def order(result: Result) -> tuple[bool, int]:
-        return result.after.subject.settings == guide_settings(True, GRID), result.case.qp or 0
+    def order(result: Result) -> tuple[bool, int, str]:
+        is_grid = result.after.subject.settings == guide_settings(True, GRID)
+        return is_grid, result.case.qp or 0, result.subject
 
-    for (is_grid, _), own in groupby(sorted(results, key=order), key=order):
+    for (is_grid, *_), own in groupby(sorted(results, key=order), key=order):
         guide = (GRID if is_grid else UNITS) if is_guided else ""
         yield Measured(trained, guide, tuple(own))

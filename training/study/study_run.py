@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cvqe.errors import UsageError
+from cvqe.whole_file import write_whole
 from training.evaluation.cases import find_cases
 from training.evaluation.evaluation import Evaluation, Hooks, evaluate
 from training.evaluation.network_windows import GRID, UNITS
@@ -13,7 +15,6 @@ from training.study.recipe_text import recipe_text
 from training.study.study_file import Study, Variant, load_study
 from training.study.study_rows import write_rows
 from training.study.trained_variant import TrainedVariant
-from training.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 EVALUATION = "evaluation"  # the folder of all measurements, in the output
@@ -32,6 +33,7 @@ class StudyOptions:
     results: Path | None = None
     only: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    frames: int | None = None
     cache: Path | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -52,6 +54,10 @@ def run_study(options: StudyOptions, command: str, hooks: Hooks) -> list[Path]:
         KeyboardInterrupt: the user stopped it; the same command goes on.
     """
     study = load_study(options.config, options.overrides)
+    if options.frames is not None:
+        study = replace(study, test=replace(study.test, frames=options.frames))
+    if study.test.frames < 1:
+        raise UsageError(f"--frames {study.test.frames} would measure nothing; give 1 or more.")
     chosen = study.chosen(options.only)
     _refuse_missing_clips(options, study, chosen)
     written = list[Path]()

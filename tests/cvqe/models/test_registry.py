@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvqe.errors import UsageError
-from cvqe.models import create, names, takes_qp
+from cvqe.models import create, names, takes_guide, takes_qp
 from tests.networks import example_inputs, made_up_network
 
 
@@ -20,22 +20,23 @@ def test_every_network_takes_a_window_and_returns_its_target_enhanced(name):
     network = create(name).eval()
     inputs = window, *_ = example_inputs(network, 5, 6, n=2)
     with torch.no_grad():
-        enhanced, residual = network(*inputs), network.residual(*inputs)
-    assert enhanced.shape == residual.shape == (2, 1, 5, 6)
-    assert enhanced.dtype == torch.float32
-    assert torch.equal(enhanced, window[:, network.radius, None] + residual)
+        enhanced = network(*inputs)
+        assert enhanced.shape == (2, 1, 5, 6)
+        assert enhanced.dtype == torch.float32
+        if hasattr(network, "residual"):
+            assert torch.equal(enhanced, window[:, network.radius, None] + network.residual(*inputs))
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_network_is_told_a_qp_for_every_window_or_none_at_all(name):
+def test_every_window_of_a_batch_has_a_qp_and_a_guide_of_its_own(name):
     network = made_up_network(name)
-    window, *qp = example_inputs(network, 16, 16, n=2)
-    assert len(qp) == takes_qp(network)
-    if not qp:
+    window, *others = example_inputs(network, 16, 16, n=2)
+    assert len(others) == takes_qp(network) + takes_guide(network)
+    if not others:
         return
     with torch.no_grad():
-        both = network.residual(window[:1].expand_as(window), *qp)
-        alone = network.residual(window[:1], qp[0][1:])
+        both = network(window[:1].expand_as(window), *others)
+        alone = network(window[:1], *(other[1:] for other in others))
     torch.testing.assert_close(both[1:], alone, atol=1e-5, rtol=0)
     assert not torch.allclose(both[0], both[1], atol=1e-5)
 

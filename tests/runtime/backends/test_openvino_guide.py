@@ -5,6 +5,7 @@ import openvino
 import openvino.opset13 as ops
 import pytest
 
+from cvqe.errors import BackendError
 from runtime.backends.openvino_guide import guide_without_scaling
 
 GUIDE = np.random.default_rng(0).random((1, 1, 16, 64), np.float32) * 255
@@ -39,3 +40,9 @@ def test_the_graph_reads_the_guide_as_it_was_scaled_outside(scaling):
     np.testing.assert_array_equal(run(model, GUIDE / 255, "f32"), GUIDE / 255)
     half_a_step = 2.0**-9  # of bfloat16, whose mantissa has 8 bits, below 1
     assert np.abs(run(model, GUIDE / 255, "bf16") - GUIDE / 255).max() <= half_a_step
+
+
+@pytest.mark.parametrize("reading", [lambda guide: guide, lambda guide: ops.divide(ops.constant(np.float32(1)), guide)])
+def test_a_graph_that_does_not_scale_its_guide_is_refused_in_a_sentence(reading):
+    with pytest.raises(BackendError, match=r"guide is read by \w+ .* was expected.*--backend onnxruntime"):
+        guide_without_scaling(guided_model(reading))

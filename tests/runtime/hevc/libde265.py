@@ -86,7 +86,7 @@ def library_path() -> Path | None:
 @cache
 def _library() -> ctypes.CDLL:
     path = library_path()
-    assert path is not None
+    assert path is not None, "pi-heif, which carries libde265, is not installed, or keeps it elsewhere"
     library = ctypes.CDLL(str(path))
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)

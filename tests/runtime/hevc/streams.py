@@ -111,7 +111,7 @@ def kvazaar_stream(params: str, size: tuple[int, int] = (200, 136), n_frames: in
         n_frames: coded.
     """
     binary = kvazaar_binary()
-    assert binary is not None
+    assert binary is not None, "imageio-ffmpeg is not installed, or its ffmpeg has no Kvazaar"
     width, height = size
     source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", "25", "-i", "pipe:0"]
     coder = ["-c:v", "libkvazaar", "-kvazaar-params", params, "-f", "hevc", "pipe:1"]

@@ -1,4 +1,7 @@
-"""Block maps, quantisers and modes, pixel for pixel those that libde265 draws, on streams of two encoders."""
+"""Block maps, quantisers and modes, pixel for pixel those that libde265 draws, on streams of two encoders.
+
+libde265 draws quantisers from 20 to 40 alone; for others, constant ones are compared with what the encoder was told.
+"""
 
 from typing import Any
 
@@ -8,12 +11,12 @@ from numpy.typing import NDArray
 
 from cvqe.partition import CELL_PX, INTER, INTRA, SKIPPED, Partition
 from tests.runtime.hevc import libde265
+from tests.runtime.hevc.oracles import needs_kvazaar, needs_libde265
 from tests.runtime.hevc.streams import (
     HM_TREES,
     HevcStream,
     filtered,
     in_container,
-    kvazaar_binary,
     kvazaar_stream,
     x265_stream,
 )
@@ -22,10 +25,7 @@ pytest.importorskip("numba", reason="the partition reader needs numba, which is 
 
 from runtime.hevc.partition_reader import PartitionReader
 
-pytestmark = pytest.mark.skipif(
-    libde265.library_path() is None, reason="pi-heif, which carries libde265, is not installed"
-)
-needs_kvazaar = pytest.mark.skipif(kvazaar_binary() is None, reason="imageio-ffmpeg has no ffmpeg with Kvazaar here")
+pytestmark = needs_libde265
 
 LOW_DELAY = "bframes=0:keyint=-1:scenecut=0:ref=4:ipratio=1:aq-mode=0"
 ALL_INTRA = "keyint=1:bframes=0:ipratio=1:aq-mode=0"
@@ -162,6 +162,16 @@ def assert_exact(stream: HevcStream) -> list[Partition]:
 def test_streams_of_x265_are_read_pixel_for_pixel(name):
     params, options = X265[name]
     assert_exact(x265_stream(params, **options))
+
+
+@pytest.mark.parametrize(
+    "qp, pix_fmt",
+    [(1, "yuv420p"), (12, "yuv420p"), (42, "yuv420p"), (51, "yuv420p"), (-11, "yuv420p10le"), (51, "yuv420p10le")],
+)
+def test_quantisers_that_libde265_does_not_draw_are_those_that_were_coded(qp, pix_fmt):
+    assert not libde265.LOWEST_DRAWN_QP <= qp <= libde265.HIGHEST_DRAWN_QP
+    for partition in assert_exact(x265_stream(f"qp={qp}:{LOW_DELAY}", (104, 72), 3, pix_fmt)):
+        assert np.unique(partition.qp).tolist() == [qp]
 
 
 @needs_kvazaar

@@ -7,6 +7,7 @@ import pytest
 from cvqe.partition import Partition
 from tests.runtime.hevc import libde265
 from tests.runtime.hevc.noise_streams import NoiseStream
+from tests.runtime.hevc.oracles import needs_libde265
 from tests.runtime.hevc.test_partition_exactness import grid, pixels
 
 pytest.importorskip("numba", reason="the partition reader needs numba, which is not installed")
@@ -34,7 +35,7 @@ def differs(partition: Partition, drawing: libde265.Drawing) -> dict[str, bool]:
     return {name: bool(((ours != theirs[:height, :width]) & both).any()) for name, (ours, theirs) in maps.items()}
 
 
-@pytest.mark.skipif(libde265.library_path() is None, reason="pi-heif, which carries libde265, is not installed")
+@needs_libde265
 def test_noise_is_read_as_another_decoder_reads_it():
     counts = {"transform": 0, "coding": 0, "mode": 0, "qp": 0}
     n_pictures = 0

@@ -8,7 +8,8 @@ import pytest
 from cvqe.partition import SKIPPED, ShownWindow
 from runtime.hevc.partition_reader import PartitionReader
 from tests.media import make_video
-from tests.runtime.hevc.bit_writer import hvcc, unit, with_lengths
+from tests.runtime.hevc.bit_writer import annex_b, hvcc, unit, with_lengths
+from tests.runtime.hevc.streams import kvazaar_binary, kvazaar_stream, x265_stream
 
 FLAT = "log-level=none:bframes=0:ipratio=1:aq-mode=0:cutree=0"
 
@@ -80,3 +81,24 @@ def test_parameter_sets_may_change_on_the_way(clip, tmp_path):
     reader.take_extradata(extradata)
     partition = reader.feed(packets[0])
     assert (partition.is_whole, partition.transform.shape, int(partition.qp.max())) == (True, (16, 16), 22)
+
+
+@pytest.mark.parametrize(
+    "behind, is_whole", [(b"", True), (b"\0\0\3\0\0\3", True), (b"\x80", False), (b"\0\x80", False), (b"\1", False)]
+)
+def test_a_slice_ends_where_its_data_do_or_with_words_of_zeros(behind, is_whole):
+    units = x265_stream("qp=30", (64, 64), 1).units[0]
+    partition = PartitionReader(None).feed(annex_b(*units[:-1], units[-1] + behind))
+    assert partition.is_whole == is_whole
+    assert is_whole or "does not end where its data do" in partition.errors[0]
+
+
+@pytest.mark.skipif(kvazaar_binary() is None, reason="needs an ffmpeg with Kvazaar")
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_segment_that_depends_on_a_damaged_one_is_refused(is_lost):
+    units = kvazaar_stream("qp=30,wpp=1,slices=wpp,gop=0,hash=none", (200, 136), 1).units[0]
+    assert PartitionReader(None).feed(annex_b(*units)).is_whole
+    kept = units[:-2] + units[-1:] if is_lost else [*units[:-2], units[-2][:-9], units[-1]]
+    partition = PartitionReader(None).feed(annex_b(*kept))
+    assert any("depends on one that was not read" in error for error in partition.errors)
+    assert not partition.transform[-2].any()

@@ -33,3 +33,13 @@ def test_no_more_is_read_than_a_window_needs():
 
 def test_without_frames_there_is_no_window():
     assert list(sliding_windows(iter([]), 2)) == []
+
+
+def test_low_delay_neighbors_of_every_fourth_frame_are_twice_as_far():
+    windows = list(sliding_windows(gray_frames(9), 1, "low-delay"))
+    assert [window.target.number for window in windows] == list(range(9))
+    levels = [[int(level) for level in window.frames[:, 0, 0]] for window in windows]
+    own = [levels[t][1] for t in range(9)]
+    for t, (before, _, after) in enumerate(levels):
+        step = 2 if t % 4 == 2 else 1
+        assert (before, after) == (own[max(t - step, 0)], own[min(t + step, 8)])

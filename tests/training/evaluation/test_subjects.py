@@ -6,6 +6,8 @@ import torch
 
 from cvqe.errors import BackendError, InputError, ModelError, UsageError
 from runtime.engine import Enhanced
+from runtime.fixed_grid import fixed_grid_map
+from runtime.hevc.guided_map import guided_map
 from tests.media import make_video
 from tests.networks import made_up_network, save_checkpoint
 from tests.training.evaluation.examples import brightening_model, clean_planes, darker, write_luma
@@ -18,6 +20,7 @@ from training.evaluation.onnx_network import onnx_network
 from training.evaluation.subject import Decoded
 from training.evaluation.subject_list import Running, list_subjects
 from training.evaluation.torch_network import torch_network
+from training.partition_cache import read_partitions
 
 PLANES = clean_planes(n_frames=7, height=24, width=40)
 
@@ -181,3 +184,35 @@ def test_a_checkpoint_is_told_a_qp_within_those_it_was_trained_on(tmp_path):
     np.testing.assert_array_equal(by_qp[0], by_qp[1])
     np.testing.assert_array_equal(by_qp[2], by_qp[3])
     assert (by_qp[0] != by_qp[2]).any()
+
+
+def test_a_guided_network_is_given_each_frames_units_or_the_grid(coded):
+    """The clip is HEVC: true units differ from squares, and their mosaics from frame to frame."""
+    path, seen = coded / "ldp_qp37" / "a.mkv", {}
+    for guide in ("units", "grid"):
+        with open_luma(path, with_partitions=guide == "units") as decoded:
+            maps = seen[guide] = []
+
+            def network(window, qp, guide, maps=maps):
+                maps.append(guide)
+                return Enhanced(window[1], True)
+
+            wanted = Wanted("a", 1, guide=guide)
+            lumas = [
+                timed.luma for timed in enhance_windows(network, Case("a", "ldp", 37, path, path), decoded, wanted)
+            ]
+    partitions = read_partitions(path)
+    for number, luma in enumerate(lumas):
+        np.testing.assert_array_equal(seen["units"][number], guided_map(luma, partitions[number]))
+        np.testing.assert_array_equal(seen["grid"][number], fixed_grid_map(luma))
+    assert any(not np.array_equal(units, grid) for units, grid in zip(*seen.values(), strict=True))
+
+
+@pytest.mark.parametrize("guide, needs, settings", [("units", True, ""), ("grid", False, "guided by a fixed grid")])
+def test_a_checkpoint_says_what_guides_it(case, tmp_path, guide, needs, settings):
+    options = {"channels": 4, "residual": True}
+    path = save_checkpoint(made_up_network("mganet", **options), "mganet", tmp_path / "m.pt", **options)
+    subject = torch_network("m", path, "fp32", "cpu", 1, guide)
+    assert subject.needs_partitions(case) is needs
+    assert subject.facts(case).settings == settings
+    assert len(frames_of(subject, case)) == len(PLANES)
