@@ -28,9 +28,15 @@ class PartitionCache:
         """
         kept = self.folder / f"{clip.stem}_{key_of(clip)}_partition.npz"
         if not kept.exists():
+            self._save(clip, kept)
+        return load_transforms(kept)
+
+    def _save(self, clip: Path, kept: Path) -> None:
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_partitions(whole_partitions(clip), kept)
-        return load_transforms(kept)
+        except OSError as error:
+            raise InputError(f"{kept} can't be written ({error.strerror}); give another folder.") from error
 
 
 def whole_partitions(clip: Path) -> Iterator[Partition]:

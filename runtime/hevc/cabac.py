@@ -63,7 +63,7 @@ _WORD_BITS, _FEWEST_SPARE, MOST_AT_ONCE = 32, 16, wide(16)
 _RECIPROCAL_BITS = 35
 RECIPROCAL: NDArray[np.int64] = np.array([-(-(1 << _RECIPROCAL_BITS) // max(width, 1)) for width in range(512)])
 MOST_LEADING_ONES = 32
-_FIRST_WIDTH, _ALIGNED_WIDTH = 510, 256
+_FIRST_WIDTH = 510
 DAMAGED = 1 << 40
 
 
@@ -86,13 +86,6 @@ def started(data: Bytes, position: int) -> Engine:
     # only damaged data begin with more than the width; below it, no number decoded has more bits than were asked for
     value = min(value, (wide(_FIRST_WIDTH) << n_spare) - 1)
     return Engine(value, wide(_FIRST_WIDTH), n_spare, wide(position + 5))
-
-
-@inlined
-def aligned(engine: Engine) -> Engine:
-    """Return an engine whose bits of equal odds are the data's own (9.3.4.3.6)."""
-    value = min(engine.value, (wide(_ALIGNED_WIDTH) << engine.n_spare) - 1)
-    return Engine(value, wide(_ALIGNED_WIDTH), engine.n_spare, engine.position)
 
 
 @inlined

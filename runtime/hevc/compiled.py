@@ -4,6 +4,7 @@ What is `compiled` or `inlined` is compiled together with the function that call
 the one entry, in slice_data.py, is cached with all that it calls.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 Bytes = NDArray[np.uint8]
 # without Numba's counts of references, for nothing is allocated: counting at every call takes two thirds of the time
@@ -33,6 +35,20 @@ def compiled(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """Compile it into each function that calls it, whose registers then hold its numbers."""
     result: Function = njit(**_INNER, forceinline=True)(function)
+    return result
+
+
+def entry(function: Function) -> Function:
+    """Compile what is called from Python, without the GIL, and keep it for other processes if a folder can be written.
+
+    Numba's own choice: `__pycache__` beside the source, the user's cache folder, or what NUMBA_CACHE_DIR names.
+    """
+    options = {**OPTIONS, "nogil": True}
+    try:
+        result: Function = njit(cache=True, **options)(function)
+    except RuntimeError as error:  # "no locator available"
+        log.warning("the compiled parser can't be kept, so every start takes half a minute: %s", error)
+        result = njit(**options)(function)
     return result
 
 

@@ -1,12 +1,13 @@
 """The guided map: every transform unit filled with the mean of its decoded luma, MGANet's second input."""
 
+from typing import Any
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from cvqe.errors import ShapeError
 from cvqe.partition import CELL_PX, Partition
-from runtime.hevc.compiled import OPTIONS, compiled, unsigned, wide
+from runtime.hevc.compiled import compiled, entry, unsigned, wide
 
 
 def guided_map(luma: NDArray[np.uint8], partition: Partition) -> NDArray[np.float32]:
@@ -42,8 +43,10 @@ def _any(levels: NDArray[np.generic]) -> NDArray[np.generic]:
     return view
 
 
-@njit(cache=True, nogil=True, **OPTIONS)
-def _fill_means(luma, transform, left, top, result):  # type: ignore[no-untyped-def]
+@entry
+def _fill_means(
+    luma: NDArray[Any], transform: NDArray[np.uint8], left: int, top: int, result: NDArray[np.float32]
+) -> None:
     """Write the mean of each unit; `left` and `top` are the shown window's corner in the coded picture."""
     height, width = result.shape
     first_row, first_column = top // CELL_PX, left // CELL_PX

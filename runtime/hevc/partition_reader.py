@@ -35,10 +35,15 @@ def compile_parser() -> None:
 
 
 class PartitionReader:
-    """Follows a stream packet by packet, in the order of decoding; one packet holds one picture."""
+    """Follows a stream packet by packet, in the order of decoding; one packet holds one picture.
+
+    Attributes:
+        obstacle: why the latest packet gave no partition, None where it gave one.
+    """
 
     def __init__(self, extradata: bytes | None) -> None:
         """Begin with what the container stores outside the packets, an hvcC box or Annex B; it may be nothing."""
+        self.obstacle: str | None = None
         self._sets = ParameterSets()
         self._order = PictureOrder()
         self._before: PictureReader | None = None
@@ -62,13 +67,14 @@ class PartitionReader:
 
         Returns:
             its partition, with what could not be read in its `errors`; None where there is no picture, or one whose
-            headers don't even tell its size.
+            headers can't be read or ask for what is not read here: `obstacle` says so.
         """
         picture = _PacketPicture(self._sets, self._order, self._before)
         for unit in units_of_packet(packet, self._length_size):
             if not unit.layer:
                 picture.take(unit)
         self._before = picture.reader or self._before
+        self.obstacle = picture.obstacle
         return picture.partition()
 
 
@@ -110,10 +116,15 @@ class _PacketPicture:
         if not first.is_first:
             self._errors.append("the picture's first slice is missing")
 
+    @property
+    def obstacle(self) -> str | None:
+        """Why there is no partition, None where there is one."""
+        if self.reader is not None:
+            return None
+        return self._errors[0] if self._errors else "the packet holds no picture"
+
     def partition(self) -> Partition | None:
         """Return the picture's partition, None where there is none."""
-        if self.reader is not None:
-            return self.reader.partition(self._temporal_id, self._order_count, self._errors)
-        for error in self._errors:
-            log.debug("no partition: %s", error)
-        return None
+        if self.reader is None:
+            return None
+        return self.reader.partition(self._temporal_id, self._order_count, self._errors)

@@ -9,7 +9,6 @@ import numpy as np
 from runtime.hevc.cabac import (
     MOST_AT_ONCE,
     Engine,
-    aligned,
     as_damaged,
     behind_bits,
     decode_bin,
@@ -179,16 +178,12 @@ def skip_residual(
             engine, exceeds_2 = decode_bin(engine, data, contexts, index)
         has_rest = exceeds_2 or n_significant > _MOST_GREATER_1 or greater & (greater - 1)
 
-        if rules.has_bypass_alignment and has_rest:
-            engine = aligned(engine)
         # a sign is hidden where first and last coefficient lie more than 3 apart
         lowest = significant & -significant
         is_hidden = wide(hides_signs and significant >= lowest << 4)
         engine, _ = decode_few_bits(engine, data, n_significant - is_hidden)
         if has_rest:
-            engine = _skip_rests(
-                engine, data, contexts, rules, n_significant, greater, exceeds_2, is_chroma, rice_place
-            )
+            engine = _skip_rests(engine, data, contexts, rules, n_significant, greater, exceeds_2, rice_place)
     keep(state, engine)
 
 
@@ -264,7 +259,6 @@ def _skip_rests(
     n_significant: int,
     greater: int,
     exceeds_2: int,
-    is_chroma: int,
     rice_place: int,
 ) -> Engine:
     """Pass over what remains of each coefficient above what its flags told (coeff_abs_level_remaining)."""
@@ -290,7 +284,7 @@ def _skip_rests(
             engine = behind_bits(engine, data, bits, n_ones + 1 + rice)
             rest = n_ones << rice | bits & ((wide(1) << rice) - 1)
         else:
-            engine, rest = _rest(engine, data, rules, rice, is_chroma)
+            engine, rest = _rest(engine, data, rice)
         if rules.has_rice_adaptation and is_first:
             contexts[rice_place] = _adapted(statistic, rest)
         is_first = False
@@ -300,22 +294,15 @@ def _skip_rests(
 
 
 @compiled
-def _rest(engine: Engine, data: Bytes, rules: np.record, rice: int, is_chroma: int) -> tuple[Engine, int]:
+def _rest(engine: Engine, data: Bytes, rice: int) -> tuple[Engine, int]:
     """Read one Rice code that goes over into an Exp-Golomb code (9.3.3.11)."""
-    most, last_bits = wide(_MOST_PREFIX), wide(0)
-    if rules.has_extended_precision:
-        last_bits = max(15, (rules.chroma_depth if is_chroma else rules.luma_depth) + 6)
-        most = _MOST_PREFIX - last_bits
-    engine, prefix = decode_leading_ones(engine, data, most)
+    engine, prefix = decode_leading_ones(engine, data, wide(_MOST_PREFIX))
     if prefix <= _SHORT_PREFIX:
         engine, rest = decode_bypass_bits(engine, data, rice)
         return engine, (prefix << rice) + rest
-    n_bits = prefix - _SHORT_PREFIX + rice
-    if prefix == most:
-        if not rules.has_extended_precision:
-            return as_damaged(engine), wide(0)
-        n_bits = last_bits
-    engine, rest = decode_bypass_bits(engine, data, n_bits)
+    if prefix == _MOST_PREFIX:
+        return as_damaged(engine), wide(0)
+    engine, rest = decode_bypass_bits(engine, data, prefix - _SHORT_PREFIX + rice)
     return engine, (((wide(1) << (prefix - _SHORT_PREFIX)) + _SHORT_PREFIX - 1) << rice) + rest
 
 

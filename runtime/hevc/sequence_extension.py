@@ -18,9 +18,7 @@ class SequenceExtension(NamedTuple):
     has_single_skip_context: bool = False
     has_implicit_rdpcm: bool = False
     has_explicit_rdpcm: bool = False
-    has_extended_precision: bool = False
     has_rice_adaptation: bool = False
-    has_bypass_alignment: bool = False
     unread: str = ""
 
 
@@ -47,7 +45,10 @@ def _extension(bits: BitReader) -> SequenceExtension:
     single_context, implicit, explicit, precision = (bits.flag() for _ in range(4))
     bits.skip(2)  # smoothing, and precision of weights
     rice, alignment = bits.flag(), bits.flag()
-    return SequenceExtension(single_context, implicit, explicit, precision, rice, alignment)
+    if precision or alignment:  # FFmpeg decodes neither, and no stream was found to prove a reading with
+        name = "extended precision" if precision else "aligned bypass bins"
+        return SequenceExtension(unread=f"{name} is not read here")
+    return SequenceExtension(single_context, implicit, explicit, rice)
 
 
 def _skip_vui(bits: BitReader, max_sub_layers: int) -> None:

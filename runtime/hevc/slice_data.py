@@ -9,19 +9,18 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from cvqe.partition import INTER, INTRA, SKIPPED
 from runtime.hevc.cabac_syntax import byte_position, ends_with_data, has_run_out, read_end, start_engine
 from runtime.hevc.coding_quadtree import read_coding_quadtree
-from runtime.hevc.compiled import OPTIONS, Bytes, compiled, merged, wide
+from runtime.hevc.compiled import Bytes, compiled, entry, merged, wide
 from runtime.hevc.contexts import N_BYTES, copy_contexts, reset_contexts
 from runtime.hevc.sample_offsets import skip_sample_offsets
 
+Order = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]  # of TileOrder
 # what reading a segment ends with
 WHOLE, RAN_OUT, MISALIGNED, PAST_PICTURE, NO_SUBSET_END, OVERLAPPED = range(6)
 # behind the contexts of a dependent segment: the quantiser it goes on with, so much higher
@@ -86,7 +85,7 @@ def _read_blocks(
     start: int,
     row_contexts: Bytes,
     carried: Bytes,
-    order: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+    order: Order,
     slices: NDArray[np.int32],
     maps: Bytes,
     state: np.record,
@@ -137,21 +136,28 @@ def _read_blocks(
             start_engine(state, data, byte_position(state))
 
 
-def _entry(sources: int) -> Callable[..., Any]:
+def _entry(sources: int) -> Callable[..., int]:
     """Return the function that is cached: for the very sources that it was compiled from.
 
     Numba looks at the file of a cached function, but not at the files of what that calls; what a function closes over
     is part of the cache's key.
     """
 
-    @njit(cache=True, nogil=True, **OPTIONS)
-    def read_slice_data(  # type: ignore[no-untyped-def]
-        data, start, row_contexts, carried, order, slices, maps, state
-    ):
+    @entry
+    def read_slice_data(
+        data: Bytes,
+        start: int,
+        row_contexts: Bytes,
+        carried: Bytes,
+        order: Order,
+        slices: NDArray[np.int32],
+        maps: Bytes,
+        state: np.record,
+    ) -> int:
         _ = sources
         return _read_blocks(data, start, row_contexts, carried, order, slices, maps, state)
 
-    return read_slice_data  # type: ignore[no-any-return]
+    return read_slice_data
 
 
 @cache

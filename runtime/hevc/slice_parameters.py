@@ -36,9 +36,7 @@ _RULES = (
     "has_single_skip_context",
     "has_implicit_rdpcm",
     "has_explicit_rdpcm",
-    "has_extended_precision",
     "has_rice_adaptation",
-    "has_bypass_alignment",
     "hides_signs",
     "has_transform_skip",
     "log2_max_transform_skip",
@@ -150,9 +148,7 @@ def _of_sequence(sequence: SequenceParameters) -> dict[str, int]:
         "has_single_skip_context": extension.has_single_skip_context,
         "has_implicit_rdpcm": extension.has_implicit_rdpcm,
         "has_explicit_rdpcm": extension.has_explicit_rdpcm,
-        "has_extended_precision": extension.has_extended_precision,
         "has_rice_adaptation": extension.has_rice_adaptation,
-        "has_bypass_alignment": extension.has_bypass_alignment,
     }
 
 

@@ -16,6 +16,13 @@ def test_units_are_read_once_and_kept(coded, tmp_path):
     assert kept.stat().st_mtime_ns == written
 
 
+def test_a_folder_that_can_not_be_written_is_named(coded, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file.*can't be written"):
+        PartitionCache(tmp_path / "file").load(coded / "ldp_qp37" / "a.mkv")
+
+
 def test_a_clip_without_transform_units_is_named(clips, tmp_path):
     with pytest.raises(InputError, match=r"a\.mkv.*6 frames can't be read"):
-        PartitionCache(tmp_path).load(clips / "a.mkv")
+        PartitionCache(tmp_path / "cache").load(clips / "a.mkv")
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -20,7 +20,7 @@ from training.evaluation.onnx_network import onnx_network
 from training.evaluation.subject import Decoded
 from training.evaluation.subject_list import Running, list_subjects
 from training.evaluation.torch_network import torch_network
-from training.partition_cache import read_partitions
+from training.partition_cache import whole_partitions
 
 PLANES = clean_planes(n_frames=7, height=24, width=40)
 
@@ -201,7 +201,7 @@ def test_a_guided_network_is_given_each_frames_units_or_the_grid(coded):
             lumas = [
                 timed.luma for timed in enhance_windows(network, Case("a", "ldp", 37, path, path), decoded, wanted)
             ]
-    partitions = read_partitions(path)
+    partitions = list(whole_partitions(path))
     for number, luma in enumerate(lumas):
         np.testing.assert_array_equal(seen["units"][number], guided_map(luma, partitions[number]))
         np.testing.assert_array_equal(seen["grid"][number], fixed_grid_map(luma))
