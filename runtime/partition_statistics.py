@@ -93,7 +93,8 @@ class PictureStatistics:
     @classmethod
     def of(cls, frame: Frame) -> Self:
         """Measure a frame."""
-        partition, obstacle = frame.partition, unfit(frame.partition, frame.picture.width, frame.picture.height)
+        partition, picture = frame.partition, frame.picture
+        obstacle = unfit(partition, picture.width, picture.height, frame.partition_obstacle)
         if partition is None or obstacle is not None:
             types, errors = (partition.slice_types, partition.errors) if partition else ("", ())
             return cls(frame.number, types, None, None, errors or (str(obstacle),))

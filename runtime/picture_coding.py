@@ -145,7 +145,7 @@ class PacketCoding:
         if self._partitions is None:
             return None, self.obstacle
         partition = self._partitions.feed(data)
-        return partition, getattr(self._partitions, "obstacle", None)
+        return partition, self._partitions.obstacle
 
     def _forget(self, newest: Partition | None) -> None:
         """Bound what waits: packets that are lost, or not shown, never give a picture."""
