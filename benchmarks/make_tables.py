@@ -24,6 +24,7 @@ PAGES = (
     "docs/training.md",
     "docs/parity.md",
     "docs/mganet.md",
+    "weights/mganet_slim.md",
     "plugins/deform_conv/README.md",
 )
 

@@ -7,11 +7,12 @@ import csv
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
+from statistics import fmean
 
 from benchmarks import report
 
 RESULTS = report.ROOT / "benchmarks" / "results"
-STUDY = "mganet_studies"
+STUDY, SHIPPED = "mganet_studies", "mganet_slim"
 NOT_MEASURED = "*Not measured yet.*"
 MAIN_QP = "37"
 CODINGS = {"ai-tu3": "all-intra", "ldp-hm-tu3": "low-delay"}
@@ -119,6 +120,33 @@ def robustness_table() -> str:
 
 
 @once_measured
+def shipped_table() -> str:
+    """Return what the shipped network gains on every test clip, by true units and by the grid that stands in."""
+    rows = [row for row in rows_of(SHIPPED) if row["subject"] != "decoded"]
+    by_units, by_grid = (
+        {row["clip"]: row for row in rows if bool(row["settings"]) == is_grid} for is_grid in (False, True)
+    )
+    lines = [
+        [clip, row["frames"], f"{float(row['psnr_db_decoded']):.2f}", *map(_gain_of, (row, by_grid.get(clip)))]
+        for clip, row in by_units.items()
+    ]
+    means = [f"{fmean(_numbers(rows.values())):+.3f}" if rows else "" for rows in (by_units, by_grid)]
+    n_frames = sum(int(row["frames"]) for row in by_units.values())
+    heads = ["clip", "frames", "decoded, dB", "gain, dB", "gain by the fixed grid, dB"]
+    first = rows[0]
+    where = f"{first['machine']}; {first['backend']} {first['precision']}; commit {first['git_sha']}."
+    return f"{markdown(heads, [*lines, ['**mean**', str(n_frames), '', *means]])}\n\n{where}"
+
+
+def _numbers(rows: Iterable[Row]) -> list[float]:
+    return [float(row["delta_psnr_db"]) for row in rows]
+
+
+def _gain_of(row: Row | None) -> str:
+    return f"{float(row['delta_psnr_db']):+.3f}" if row else ""
+
+
+@once_measured
 def conv_lstm_table() -> str:
     """Return what the ConvLSTM saves of multiply-accumulates and of time."""
     rows = rows_of("conv_lstm")
@@ -184,4 +212,5 @@ TABLES: dict[str, Table] = {
     "mganet_qps": robustness_table,
     "mganet_curves": curves,
     "conv_lstm": conv_lstm_table,
+    "mganet_slim": shipped_table,
 }

@@ -25,10 +25,12 @@ from runtime.output_path import check_output, default_output
 from runtime.pipeline import Pipeline, Progress
 from runtime.slots import RingLayout
 from runtime.summary import Summary
+from runtime.untrained_qp import qp_span
 
 log = logging.getLogger(__name__)
 # Ctrl-C, a service manager's stop, a terminal that closes
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NEAR_QP = 3
 ProgressHook = Callable[[Progress, Source], None]
 
 
@@ -100,12 +102,13 @@ def _choose(config: StreamConfig, source: Source, versions: Sequence[ModelFile])
 
 def _warn_of_other_qp(model: ModelFile, qp: float | None) -> None:
     trained = model.manifest.qp
-    if qp is not None and trained and not min(trained) <= qp <= max(trained):
+    # a network of one QP serves those around it: the next one's is five away
+    margin = NEAR_QP if len(set(trained)) == 1 else 0
+    if qp is not None and trained and not min(trained) - margin <= qp <= max(trained) + margin:
         log.warning(
-            "%s is meant for QP %d to %d, the input is at QP %.0f: it may gain less, or lose",
+            "%s is meant for QP %s, the input is at QP %.0f: it may gain less, or lose",
             model.path.name,
-            min(trained),
-            max(trained),
+            qp_span(trained),
             qp,
         )
 

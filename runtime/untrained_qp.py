@@ -35,10 +35,11 @@ class UntrainedQp:
         if not self.n_frames:
             return None
         return (
-            f"QP {_span(self._found)} is that of {counted_frames(self.n_frames)}, and {self._manifest.network} was "
-            f"trained for QP {_span(self._manifest.qp)}: it may gain less there, or lose"
+            f"QP {qp_span(self._found)} is that of {counted_frames(self.n_frames)}, and {self._manifest.network} was "
+            f"trained for QP {qp_span(self._manifest.qp)}: it may gain less there, or lose"
         )
 
 
-def _span(qps: "list[float] | tuple[int, ...]") -> str:
+def qp_span(qps: "list[float] | tuple[int, ...]") -> str:
+    """Spell the lowest and the highest: "37", "22 to 42"."""
     return " to ".join(sorted({f"{min(qps):.3g}", f"{max(qps):.3g}"}, key=float))
