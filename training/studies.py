@@ -28,7 +28,7 @@ from training.evaluation.evaluation import Hooks
 from training.evaluation.torch_network import PRECISIONS
 from training.study.study_run import StudyOptions, run_study
 
-STUDY = Path(__file__).resolve().parent / "configs" / "mganet_studies.toml"
+STUDY = Path(__file__).resolve().parent / "study" / "mganet.toml"
 
 
 def parse_args(argv: list[str] | None = None) -> StudyOptions:
@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> StudyOptions:
     parser.add_argument("--output", type=Path, required=True, help="folder for networks and measurements")
     parser.add_argument("--results", type=Path, default=default.results, help="folder for the CSV files [OUTPUT]")
     parser.add_argument(
-        "--config", type=Path, default=STUDY, help="study, .toml [training/configs/mganet_studies.toml]"
+        "--config", type=Path, default=STUDY, help="study, .toml [training/study/mganet.toml]"
     )
     parser.add_argument(
         "--only", nargs="+", default=default.only, metavar="NAME", help="variants, as f3 'f5*' ai-tu3/f3 [all]"

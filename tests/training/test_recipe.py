@@ -54,7 +54,7 @@ def test_an_override_that_means_nothing_is_refused(override, reason):
     [
         'loss.picture="l2"',
         'network.start="warm"',
-        'schedule.decay="step"',
+        'schedule.decay="stairs"',
         'run.precision="int8"',
         "schedule.steps=0",
         "data.patch_px=0",

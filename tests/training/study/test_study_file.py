@@ -12,7 +12,7 @@ from training.study.recipe_text import recipe_text
 from training.study.study_file import load_study
 
 CONFIGS = Path(__file__).resolve().parents[3] / "training" / "configs"
-STUDY = CONFIGS / "mganet_studies.toml"
+STUDY = CONFIGS.parent / "study" / "mganet.toml"
 
 
 def test_the_papers_variants_differ_in_what_is_studied_alone():
@@ -56,8 +56,8 @@ def test_only_the_base_is_measured_at_other_qps():
     ],
 )
 def test_a_slip_is_named(tmp_path, old, new, message):
-    (tmp_path / "mganet_slim.toml").write_text((CONFIGS / "mganet_slim.toml").read_text())
-    (tmp_path / "study.toml").write_text(STUDY.read_text().replace(old, new))
+    slip = STUDY.read_text().replace(old, new).replace("../configs/", f"{CONFIGS}/")
+    (tmp_path / "study.toml").write_text(slip)
     with pytest.raises(UsageError, match=message):
         load_study(tmp_path / "study.toml")
 
