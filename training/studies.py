@@ -41,9 +41,7 @@ def parse_args(argv: list[str] | None = None) -> StudyOptions:
     parser.add_argument("--test-coded", type=Path, required=True, help="folder of their coded versions")
     parser.add_argument("--output", type=Path, required=True, help="folder for networks and measurements")
     parser.add_argument("--results", type=Path, default=default.results, help="folder for the CSV files [OUTPUT]")
-    parser.add_argument(
-        "--config", type=Path, default=STUDY, help="study, .toml [training/study/mganet.toml]"
-    )
+    parser.add_argument("--config", type=Path, default=STUDY, help="study, .toml [training/study/mganet.toml]")
     parser.add_argument(
         "--only", nargs="+", default=default.only, metavar="NAME", help="variants, as f3 'f5*' ai-tu3/f3 [all]"
     )
