@@ -144,6 +144,23 @@ def test_a_variant_that_was_stopped_goes_on(study, clips, coded, monkeypatch):
     assert len(rows(study, "small")) == 1
 
 
+def test_a_variant_goes_on_from_its_namesake_of_another_coding(study, clips, coded, capsys):
+    went_on = '[codings.ldp-hm-tu3]\nstart_from = "ai-tu3"\nschedule.rate = 0.0\n'
+    assert STUDY.count("[codings.ldp-hm-tu3]\n") == 1
+    study.write_text(STUDY.replace("[codings.ldp-hm-tu3]\n", went_on))
+    assert run(study, clips, coded, "--only", "ldp-hm-tu3/f5-unguided") == 2
+    assert "goes on from ai-tu3/f5-unguided, which is not trained yet" in capsys.readouterr().err
+    assert run(study, clips, coded, "--only", "f5-unguided") == 0
+    first, second = (
+        torch.load(study.parent / "out" / coding / "f5-unguided.pt", weights_only=True)["state_dict"]
+        for coding in ("ai-tu3", "ldp-hm-tu3")
+    )
+    assert first.keys() == second.keys()
+    for name in first:  # it learns nothing at this rate, but averages: equal up to rounding
+        torch.testing.assert_close(first[name], second[name])
+    assert [row["started_from"] for row in rows(study, "small")] == ["", "ai-tu3/f5-unguided"]
+
+
 def test_a_variant_that_was_trained_otherwise_is_refused(study, clips, coded, capsys):
     only = ("--only", "ai-tu3/f5-unguided")
     assert run(study, clips, coded, *only) == 0

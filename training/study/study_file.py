@@ -1,6 +1,9 @@
 """A study: one recipe, one budget, and the variants of it that are compared, in one TOML file.
 
 recipe -> [budget] -> --set -> [codings.NAME] -> [variants.NAME]        each changes what stands before it
+
+A coding with start_from = "OTHER" gives each variant the weights of its namesake in that coding to begin with, or those
+of the base where it has none there.
 """
 
 import tomllib
@@ -15,6 +18,7 @@ from training.recipe import Recipe, load_recipe, recipe_as_mapping, recipe_from_
 
 Content = Mapping[str, Any]
 CODINGS = "codings"  # where a variant names those it is for; it is for all where it names none
+START = "start_from"
 KEYS = ("recipe", "base", "test", "budget", CODINGS, "variants")
 
 
@@ -39,12 +43,17 @@ class TestPlan:
 
 @dataclass(frozen=True)
 class Variant:
-    """One network to train, for one coding."""
+    """One network to train, for one coding.
+
+    Attributes:
+        start: title of the variant whose weights it begins with; empty where it begins afresh.
+    """
 
     name: str
     coding: str
     recipe: Recipe
     is_base: bool
+    start: str = ""
 
     @property
     def title(self) -> str:
@@ -76,6 +85,10 @@ class Study:
                 names = ", ".join(dict.fromkeys(variant.name for variant in self.variants))
                 raise UsageError(f"--only {pattern} fits no variant; there are {names}, or CODING/NAME.")
         return [each for each in self.variants if not patterns or any(_fits(each, one) for one in patterns)]
+
+    def start_of(self, variant: Variant) -> Variant | None:
+        """Return the variant whose weights another one begins with, if it does."""
+        return next((each for each in self.variants if each.title == variant.start), None)
 
     def qps_of(self, variant: Variant) -> tuple[int, ...]:
         """Return the QPs to measure a variant at."""
@@ -122,12 +135,29 @@ def _content(path: Path) -> Content:
 
 def _variants(path: Path, content: Content, shared: Content) -> Iterator[Variant]:
     for coding, of_coding in content.get(CODINGS, {}).items():
-        coded = merged(merged(shared, {"data": {"configuration": [coding]}}), of_coding)
-        for name, changes in content.get("variants", {}).items():
-            if coding in changes.get(CODINGS, content[CODINGS]):
-                own = {key: value for key, value in changes.items() if key != CODINGS}
-                recipe = recipe_from_mapping(merged(coded, own), f"{path}, variant {name}")
-                yield Variant(name, coding, recipe, is_base=name == content.get("base"))
+        own = {key: value for key, value in of_coding.items() if key != START}
+        coded = merged(merged(shared, {"data": {"configuration": [coding]}}), own)
+        start = of_coding.get(START, "")
+        for name, changes in _of_coding(content, coding).items():
+            recipe = recipe_from_mapping(merged(coded, changes), f"{path}, variant {name}")
+            is_base = name == content.get("base")
+            yield Variant(name, coding, recipe, is_base, _start(path, content, start, name) if start else "")
+
+
+def _of_coding(content: Content, coding: str) -> dict[str, dict[str, Any]]:
+    """Return what the variants of a coding change."""
+    return {
+        name: {key: value for key, value in changes.items() if key != CODINGS}
+        for name, changes in content.get("variants", {}).items()
+        if coding in changes.get(CODINGS, content[CODINGS])
+    }
+
+
+def _start(path: Path, content: Content, coding: str, name: str) -> str:
+    """Return the title of the variant to begin with; those that have no namesake begin with the base."""
+    if coding not in content[CODINGS]:
+        raise UsageError(f"{path}: {START} = {coding!r} is none of its codings, one of which was expected.")
+    return f"{coding}/{name if name in _of_coding(content, coding) else content.get('base')}"
 
 
 def _test_plan(path: Path, content: Content) -> TestPlan:

@@ -77,6 +77,7 @@ def mean_row(study: Study, measured: Measured) -> Row:
         "batch": recipe.schedule.batch,
         "patch_px": recipe.data.patch_px,
         "seed": recipe.run.seed,
+        "started_from": measured.trained.variant.start,
         "training_s": measured.trained.training_s,
         **network_facts(recipe.network),
         "computed_by": f"{after.subject.backend} {after.subject.precision}",

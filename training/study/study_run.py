@@ -60,20 +60,21 @@ def run_study(options: StudyOptions, command: str, hooks: Hooks) -> list[Path]:
         raise UsageError(f"--frames {study.test.frames} would measure nothing; give 1 or more.")
     chosen = study.chosen(options.only)
     _refuse_missing_clips(options, study, chosen)
+    _refuse_missing_starts(options, study, chosen)
     written = list[Path]()
     for number, variant in enumerate(chosen, 1):
         trained = TrainedVariant(variant, options.output)
         log.info("[%d/%d] %s%s", number, len(chosen), variant.title, " is there" if trained.is_done else "")
         if not trained.is_done:
-            train_variant(trained, options)
+            train_variant(trained, options, _started_from(study.start_of(variant), options))
         for evaluation in _evaluations(trained, study, options):
             evaluate(evaluation, command, hooks)
         written = write_rows(study, options.output, options.output / EVALUATION, options.results or options.output)
     return written
 
 
-def train_variant(trained: TrainedVariant, options: StudyOptions) -> None:
-    """Train a variant to its end, from where it was stopped if it was."""
+def train_variant(trained: TrainedVariant, options: StudyOptions, init: Path | None = None) -> None:
+    """Train a variant to its end, from where it was stopped if it was; `init`: a checkpoint whose weights it takes."""
     trained.recipe_file.parent.mkdir(parents=True, exist_ok=True)
     if not trained.files.state.exists():  # the text of a run that goes on is there already
         write_whole(trained.recipe_file, recipe_text(trained.variant.recipe).encode())
@@ -84,6 +85,7 @@ def train_variant(trained: TrainedVariant, options: StudyOptions) -> None:
             options.clips,
             options.coded,
             resume=trained.files.state.exists(),
+            init=init,
             cache=options.cache,
             device=options.device,
             threads=options.threads,
@@ -95,6 +97,21 @@ def _refuse_missing_clips(options: StudyOptions, study: Study, chosen: list[Vari
     """Look for every coded test clip before hours are spent on training."""
     for variant in chosen:
         find_cases(options.test, options.test_coded, [variant.coding], study.qps_of(variant))
+
+
+def _refuse_missing_starts(options: StudyOptions, study: Study, chosen: list[Variant]) -> None:
+    """Look for the networks that variants go on from: there, or trained before their turn."""
+    for place, variant in enumerate(chosen):
+        start = study.start_of(variant)
+        if start and start not in chosen[:place] and not TrainedVariant(start, options.output).is_done:
+            raise UsageError(
+                f"{variant.title} goes on from {start.title}, which is not trained yet; name it too:  "
+                f"--only {start.title} {variant.title}"
+            )
+
+
+def _started_from(start: Variant | None, options: StudyOptions) -> Path | None:
+    return TrainedVariant(start, options.output).files.checkpoint if start else None
 
 
 def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -> Iterator[Evaluation]:

@@ -45,6 +45,15 @@ def test_only_the_base_is_measured_at_other_qps():
     assert (study.qps_of(base), study.qps_of(other)) == ((37, 35, 36, 38, 39), (37,))
 
 
+def test_low_delay_variants_go_on_from_their_all_intra_namesakes():
+    study = load_study(STUDY)
+    starts = {variant.title: study.start_of(variant) for variant in study.variants}
+    assert starts["ai-tu3/f3"] is None
+    assert starts["ldp-hm-tu3/f5-slow"] == study.chosen(["ai-tu3/f5-slow"])[0]
+    # all-intra coding has no variant of this name
+    assert starts["ldp-hm-tu3/f3-adjacent"] == study.chosen(["ai-tu3/f3"])[0]
+
+
 @pytest.mark.parametrize(
     "old, new, message",
     [
@@ -52,6 +61,7 @@ def test_only_the_base_is_measured_at_other_qps():
         ("[budget]", "[budgets]", "nothing is called 'budgets'"),
         ("frames = 20", "frame = 20", "nothing is called 'frame'"),
         ("schedule = { steps", "schedule = { step", "nothing is called 'step'"),
+        ('start_from = "ai-tu3"', 'start_from = "ai"', "start_from = 'ai' is none of its codings"),
         ("f3 = {}", "f3 = { nets.a = 1 }", r"\[nets\] is no section"),
     ],
 )
