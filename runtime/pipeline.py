@@ -5,8 +5,8 @@ decode --frames--> upload --ring--> compute --submitted--> download --outgoing--
    \\-------------------------- packets of other streams ---------------------------/
 
 On a GPU compute only submits a window and goes on with the next, so that the upload of one frame, the computing of
-another and the download of a third go on at once; on a CPU it computes, and download passes the result on. The guides
-of a network that takes them are made by upload, which else has the least to do.
+another and the download of a third go on at once; on a CPU it computes, and download passes the result on. Upload,
+which else has the least to do, looks for scene cuts, and makes the guides of a network that takes them.
 """
 
 import threading
@@ -29,6 +29,7 @@ from runtime.encoder import Sink
 from runtime.engine import Engine, Guide
 from runtime.meter import Meter
 from runtime.ring import FrameRing, Window
+from runtime.scene_cuts import SceneCuts, with_thumbnails
 from runtime.slots import RingLayout
 from runtime.stages import Channel, Stages
 from runtime.streaming import Pending, streaming
@@ -71,6 +72,7 @@ class Progress:
     n_decoded: int = 0
     n_written: int = 0
     n_fallen_back: int = 0
+    n_scene_cuts: int = 0
     busy_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -78,7 +80,7 @@ class Pipeline:
     """One source through one engine into one sink; frames in == frames out, in order, with their own time stamps.
 
     `qp_of` says which quantiser the engine is told with a frame: its own, unless something else is asked for.
-    `guide_of` makes its guide; None where the network takes none.
+    `guide_of` makes its guide; None where the network takes none. With `by_scene` no window reaches across a cut.
     """
 
     def __init__(
@@ -90,8 +92,10 @@ class Pipeline:
         meter: Meter | None = None,
         qp_of: Callable[[Frame], float | None] = attrgetter("qp"),
         guide_of: Callable[[Frame], Guide] | None = None,
+        by_scene: bool = True,
     ) -> None:
         self.source, self.sink, self.meter, self.qp_of, self.guide_of = source, sink, meter, qp_of, guide_of
+        self.by_scene = by_scene
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
@@ -153,14 +157,30 @@ class Pipeline:
         self.frames.end()
 
     def upload(self) -> None:
-        """Make every frame's guide, and copy its luma to where the engine computes, once."""
+        """Look for cuts, make every frame's guide, and copy its luma to where the engine computes, once."""
         order = CodingOrder()
-        for frame in self.frames:
+        for frame, begins_scene in self._by_scene():
+            if begins_scene:
+                self.ring.end_scene()
+                self.progress.n_scene_cuts += 1
             self.pending.put(PendingFrame(frame, self._guide(frame)))
             luma = frame.luma
             with self.busy("upload"):
                 self.ring.write(luma, order.count(frame))
         self.ring.finish()
+
+    def _by_scene(self) -> Iterator[tuple[Frame, bool]]:
+        """Yield frames, and whether another scene begins with them."""
+        if not self.by_scene:
+            yield from ((frame, False) for frame in self.frames)
+            return
+        told = SceneCuts[Frame]().follow(with_thumbnails(self.frames))
+        while True:
+            with self.busy("cuts"):
+                found = next(told, None)
+            if found is None:
+                return
+            yield found
 
     def _guide(self, frame: Frame) -> Guide | None:
         if self.guide_of is None:

@@ -53,6 +53,7 @@ class StreamConfig:
     ahead: int = 1
     reference: Path | None = None
     overwrite: bool = False
+    scene_cuts: bool = True
 
 
 def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progress: ProgressHook) -> Summary:
@@ -78,7 +79,8 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
         sink = stack.enter_context(open_sink(output, source, options))
         manifest, inputs = model.manifest, FrameInputs(model.manifest, source, config.qp)
         layout = RingLayout(manifest.radius, config.ahead, manifest.neighbors)
-        pipeline = Pipeline(source, choice.engine, sink, layout, meter, inputs.qp_of, inputs.guide_of)
+        by_scene = config.scene_cuts and manifest.radius > 0
+        pipeline = Pipeline(source, choice.engine, sink, layout, meter, inputs.qp_of, inputs.guide_of, by_scene)
         summary = _summary(config, model, choice, sink, output)
         on_start(summary)
         _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
@@ -143,6 +145,7 @@ def _run(pipeline: Pipeline, sink: Sink, summary: Summary, on_progress: Callable
     summary.elapsed_s = time.perf_counter() - start
     summary.frames_in, summary.frames_out = progress.n_decoded, sink.n_frames
     summary.frames_fallen_back, summary.busy_s = progress.n_fallen_back, progress.busy_s
+    summary.scene_cuts = progress.n_scene_cuts
     summary.peak_memory_mb = peak_memory_mb()
     source = pipeline.source
     summary.frames_damaged, summary.timestamps_repaired = source.n_damaged, source.n_repaired

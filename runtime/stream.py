@@ -69,6 +69,12 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
         "--ahead", type=whole_number(1, 64), default=default.ahead, help="frames put into the ring early [%(default)s]"
     )
     parser.add_argument("--reference", type=Path, default=default.reference, help="pristine original: prints the gain")
+    parser.add_argument(
+        "--scene-cuts",
+        action=argparse.BooleanOptionalAction,
+        default=default.scene_cuts,
+        help="let no frame be enhanced by those of another scene [yes]",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     options = vars(parser.parse_args(argv))

@@ -24,6 +24,7 @@ class Summary:
     frames_damaged: int = 0
     frames_fallen_back: int = 0
     timestamps_repaired: int = 0
+    scene_cuts: int = 0
     qp: str | None = None  # what the network was told of the input's quantiser; None: it takes none
     guide: str | None = None  # what guided it; None: it takes no guide
     frames_guided: Mapping[str, int] | None = None  # how many were by what
@@ -86,6 +87,7 @@ class Summary:
 
     def _counted(self) -> list[str]:
         counts = (
+            (self.scene_cuts, "scene cuts: no frame was enhanced by those of another scene"),
             (self.frames_damaged, "packets or frames were damaged; the decoder concealed what it could"),
             (self.frames_fallen_back, "frames came out of the network with NaN or infinite pixels and stay as decoded"),
             (self.timestamps_repaired, "time stamps were missing or not increasing and were repaired"),

@@ -20,6 +20,7 @@ CHAPTERS = [
     {"id": 2, "start": 200, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "Ende ü"}},
 ]
 QUIET = {"libx265": {"x265-params": "log-level=none"}, "libsvtav1": {"preset": "10"}}
+Draw = Callable[[int, tuple[int, int], str], av.VideoFrame]  # frame number, (width, height), pixel format
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,12 @@ def make_video(
     rotation: int | None = None,
     muxer_options: dict[str, str] | None = None,
     extras: Extras = SILENT,
+    draw: Draw | None = None,
 ) -> Path:
-    """Write a moving pattern, (width, height) pixels large, and what `extras` asks for; pts count in time_base."""
+    """Write a moving pattern, or what `draw` draws, (width, height) pixels large, and what `extras` asks for.
+
+    Stamps count in time_base.
+    """
     rate = Fraction(rate)
     with av.open(str(path), "w", container_options=muxer_options) as container:
         video = _add_video(container, codec, size, pix_fmt, rate, time_base, options)
@@ -84,7 +89,7 @@ def make_video(
         for write in writers:
             write(float(stamps[-1] * clock) + 1 / float(rate))
         for number, pts in enumerate(stamps):
-            picture = pattern(number, size, pix_fmt)
+            picture = (draw or pattern)(number, size, pix_fmt)
             picture.pts, picture.time_base = pts, clock
             container.mux(video.encode(picture))
         container.mux(video.encode(None))

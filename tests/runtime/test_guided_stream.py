@@ -141,7 +141,7 @@ def test_the_low_delay_pattern_starts_over_with_every_idr_picture(tmp_path, show
 
 def test_a_run_says_how_much_of_its_time_went_into_guides(guide_onnx, tmp_path):
     summary, _ = enhanced(make(tmp_path / "in.mkv", "ffv1"), guide_onnx)
-    assert set(summary.busy_s) == {"decode", "guide", "upload", "compute", "download", "encode"}
+    assert set(summary.busy_s) == {"decode", "cuts", "guide", "upload", "compute", "download", "encode"}
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from runtime.engine import Enhanced
 from runtime.pipeline import Pipeline
 from runtime.slots import HostSlots, RingLayout
 from tests.media import frames_of, make_video
+from tests.scenes import draw_scenes
 
 LOSSLESS = EncoderOptions(encoder="ffv1")
 N_FRAMES = 23
@@ -46,9 +48,9 @@ class WatchfulEngine:
         return Enhanced(frames[self.radius].copy(), is_finite=True)
 
 
-def run(source: Path, output: Path, engine: WatchfulEngine, ahead: int = 1) -> Pipeline:
+def run(source: Path, output: Path, engine: WatchfulEngine, ahead: int = 1, by_scene: bool = True) -> Pipeline:
     with open_source(source) as opened, open_sink(output, opened, LOSSLESS) as sink:
-        pipeline = Pipeline(opened, engine, sink, RingLayout(engine.radius, ahead))
+        pipeline = Pipeline(opened, engine, sink, RingLayout(engine.radius, ahead), by_scene=by_scene)
         pipeline.run()
         sink.close()
     return pipeline
@@ -76,6 +78,22 @@ def test_every_window_holds_the_frames_around_its_target(video, tmp_path, delay_
 def test_a_lossless_run_gives_every_frame_back_with_its_pts_and_planes(video, tmp_path):
     run(video, tmp_path / "out.mkv", WatchfulEngine(radius=2))
     assert frames_of(tmp_path / "out.mkv") == frames_of(video)
+
+
+@pytest.mark.parametrize("by_scene", [True, False])
+def test_no_window_reaches_across_a_cut_unless_asked_to(tmp_path, by_scene):
+    lengths = (6, 1, 5)
+    draw = draw_scenes(lengths)
+    source = make_video(tmp_path / "in.mkv", frames=12, size=(160, 90), codec="ffv1", draw=draw)
+    engine = WatchfulEngine(radius=2)
+    pipeline = run(source, tmp_path / "out.mkv", engine, by_scene=by_scene)
+    lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(90, 160) for shown in frames_of(source)]
+    starts = [0, 6, 7, 12] if by_scene else [0, 12]
+    for number, window in enumerate(engine.windows):
+        first, last = next((a, b - 1) for a, b in pairwise(starts) if a <= number < b)
+        np.testing.assert_array_equal(window, [lumas[min(max(number + d, first), last)] for d in range(-2, 3)])
+    assert pipeline.progress.n_scene_cuts == (2 if by_scene else 0)
+    assert frames_of(tmp_path / "out.mkv") == frames_of(source)
 
 
 def test_the_engine_is_told_the_qp_of_each_windows_target(tmp_path):
@@ -125,7 +143,7 @@ def test_the_stages_work_at_the_same_time(video):
         pipeline.run()
     elapsed_s = time.perf_counter() - start
     busy_s = pipeline.progress.busy_s
-    assert set(busy_s) == {"decode", "upload", "compute", "download", "encode"}
+    assert set(busy_s) == {"decode", "cuts", "upload", "compute", "download", "encode"}
     assert busy_s["compute"] >= N_FRAMES * 0.03
     assert busy_s["encode"] >= N_FRAMES * 0.03
     assert elapsed_s < 0.85 * (busy_s["compute"] + busy_s["encode"])  # one after the other it would be the sum

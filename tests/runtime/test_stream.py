@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.media import Extras, frames_of, make_video, opened, packets_of
+from tests.scenes import draw_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAM = ROOT / "runtime" / "stream.py"
@@ -109,6 +110,15 @@ def test_a_network_that_takes_no_qp_says_nothing_of_one(tgafnet_onnx, tmp_path):
     assert "QP" not in done.stderr
 
 
+def test_scene_cuts_are_counted_and_told_unless_they_are_not_wanted(live_onnx, tmp_path):
+    source = make_video(tmp_path / "in.mkv", frames=12, size=(160, 90), codec="ffv1", draw=draw_scenes((7, 5)))
+    done = stream(source, "--model", live_onnx, cwd=tmp_path)
+    assert done.returncode == 0 and "1 scene cut" in done.stdout, done.stderr
+    for option, n_cuts in (("--scene-cuts", 1), ("--no-scene-cuts", 0)):
+        done = stream(source, "--model", live_onnx, option, "--overwrite", "--json", cwd=tmp_path)
+        assert json.loads(done.stdout)["scene_cuts"] == n_cuts
+
+
 def test_frames_limits_the_run(live_onnx, video, tmp_path):
     assert stream(video, "-o", "out.mp4", "--model", live_onnx, "--frames", 5, cwd=tmp_path).returncode == 0
     assert len(frames_of(tmp_path / "out.mp4")) == 5
@@ -160,6 +170,17 @@ def handles_stops(process: subprocess.Popen) -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
+def is_idle(process: subprocess.Popen) -> bool:
+    """Tell whether a process computes nothing for half a second: all that it could read is enhanced and written."""
+
+    def ticks() -> int:
+        return sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+
+    before = ticks()
+    time.sleep(0.5)
+    return ticks() - before <= 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_interrupt_ends_even_a_stalled_input_and_keeps_nothing(live_onnx, tmp_path, number):
     whole = make_video(tmp_path / "whole.mkv", frames=60, size=(48, 32), codec="ffv1").read_bytes()
@@ -168,8 +189,7 @@ def test_a_second_interrupt_ends_even_a_stalled_input_and_keeps_nothing(live_onn
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with (tmp_path / "pipe.mkv").open("wb", buffering=0) as pipe:
         pipe.write(whole[: len(whole) * 3 // 4])  # then nothing: the reader waits inside the demuxer
-        wait_for(lambda: handles_stops(process))
-        time.sleep(1.0)
+        wait_for(lambda: handles_stops(process) and is_idle(process))
         process.send_signal(number)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
