@@ -13,7 +13,7 @@ from statistics import fmean
 if not __package__:  # run by path: import from the repo root, never from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import mganet_tables, report
+from benchmarks import mganet_tables, report, streaming_tables
 
 RESULTS = report.ROOT / "benchmarks" / "results"
 DEFAULT, MAIN_QP = "live", 37
@@ -24,6 +24,7 @@ PAGES = (
     "docs/training.md",
     "docs/parity.md",
     "docs/mganet.md",
+    "docs/streaming.md",
     "weights/mganet_slim.md",
     "plugins/deform_conv/README.md",
 )
@@ -214,6 +215,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "coordinates": coordinates_table,
     "kernels": kernels_table,
     **mganet_tables.TABLES,
+    **streaming_tables.TABLES,
 }
 
 

@@ -178,6 +178,23 @@ def curves() -> str:
     )
 
 
+@once_measured
+def units_table() -> str:
+    """Return what classes of pixels are worth to linear filters, mean and range over clips."""
+    rows = rows_of("units")
+    lines = []
+    for known in dict.fromkeys(row["known"] for row in rows):
+        cells = [row["classes"] for row in rows if row["known"] == known][:1]
+        for filtered in dict.fromkeys(row["filtered"] for row in rows):
+            gains = [float(row["gain_db"]) for row in rows if (row["known"], row["filtered"]) == (known, filtered)]
+            cells.append(f"{fmean(gains):+.4f} ({min(gains):+.3f} to {max(gains):+.3f})")
+        lines.append([f"knows {known}", *cells])
+    first = rows[0]
+    heads = ["a pixel's filter", "classes", *(f"{each}, dB" for each in dict.fromkeys(row["filtered"] for row in rows))]
+    where = f"{first['coding']}; network {first['network']}; {first['machine']}; commit {first['git_sha']}."
+    return f"{markdown(heads, lines)}\n\n{where}"
+
+
 def budget(rows: list[Row]) -> str:
     """Return under what the studies were made, in sentences."""
     first, told = (
@@ -211,6 +228,7 @@ TABLES: dict[str, Table] = {
     "mganet_radius": radius_table,
     "mganet_qps": robustness_table,
     "mganet_curves": curves,
+    "mganet_units": units_table,
     "conv_lstm": conv_lstm_table,
     "mganet_slim": shipped_table,
 }
