@@ -14,7 +14,7 @@ from typing import Any
 
 from cvqe.engine_manifest import EngineManifest, manifest_path
 from cvqe.errors import CvqeError
-from export.file_lock import write_whole
+from cvqe.whole_file import write_whole
 from runtime.engine_file import EngineFile, load_engine_file
 
 
@@ -42,6 +42,12 @@ def publish(path: Path, content: bytes, manifest: EngineManifest) -> EngineFile:
     Raises:
         CvqeError: they can't be written.
     """
-    write_whole(path, content)
-    write_whole(manifest_path(path), manifest.to_json().encode())
+    try:
+        write_whole(path, content)
+        write_whole(manifest_path(path), manifest.to_json().encode())
+    except OSError as error:
+        raise CvqeError(
+            f"{path} can't be written ({error.strerror}); free some space, or choose another place:  "
+            "--saveEngine=FILE.engine"
+        ) from error
     return EngineFile(path, manifest, content)

@@ -16,13 +16,13 @@ from typing import Any
 from cvqe import __version__
 from cvqe.engine_manifest import EngineManifest, capability_text
 from cvqe.errors import CvqeError
+from cvqe.file_lock import locked
 from export.build_device import BuildDevice, Targets, choose_targets, driver_version, find_device
 from export.engine_builder import Built, build_engine, refuse_impossible
 from export.engine_cache import find_built, publish, request_key
 from export.engine_network import EngineSource, load_engine_source
 from export.engine_options import EngineOptions
 from export.engine_profile import size_text
-from export.file_lock import locked
 from export.library_choice import choose_library, is_installed
 from export.plugin_code import plugin_sha256
 from export.timing_cache import load_timing_cache, save_timing_cache

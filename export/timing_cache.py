@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from cvqe.errors import CvqeError
-from export.file_lock import locked, write_whole
+from cvqe.file_lock import locked
+from cvqe.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -27,5 +28,5 @@ def save_timing_cache(path: Path, content: bytes) -> None:
     try:
         with locked(path):
             write_whole(path, content)
-    except CvqeError as error:
+    except (CvqeError, OSError) as error:
         log.warning("the timing cache is not kept: %s", error)

@@ -4,6 +4,7 @@ frames --> encode --+
 copied packets -----+--> mux --> out.partial.mp4 --> (all there) --> out.mp4
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from cvqe.errors import CvqeError
+from cvqe.file_lock import locked
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder_choice import ChosenEncoder, choose_encoder
@@ -38,16 +40,19 @@ def open_sink(path: Path, source: Source, options: EncoderOptions | None = None)
 
     Raises:
         UsageError: options that exclude each other, or that the encoder doesn't have.
-        CvqeError: no encoder takes these frames, or the file can't be written.
+        CvqeError: no encoder takes these frames, the file can't be written, or another run is writing it.
     """
     options = options or EncoderOptions()
     chosen = choose_encoder(source.info, options, container_format(path))
-    sink = Sink(path, source, chosen, options.threads)
-    try:
-        sink.write_header()
-    except BaseException:
-        sink.discard()
-        raise
+    with ExitStack() as lock:
+        lock.enter_context(locked(partial_path(path), waits=False))
+        sink = Sink(path, source, chosen, options.threads)
+        try:
+            sink.write_header()
+        except BaseException:
+            sink.discard()
+            raise
+        sink.hold(lock.pop_all())
     return sink
 
 
@@ -70,6 +75,7 @@ class Sink:
         self._size = (source.info.width, source.info.height)
         self._partial = partial_path(path)
         self._is_open = True
+        self._lock = ExitStack()
         self._muxer = Muxer(_opened(self._partial, source), self._partial)
         self._copy = StreamCopy(source, self._muxer, path)
         self._video = _add_streams(self._muxer.container, source, chosen, threads, self._copy)
@@ -92,6 +98,10 @@ class Sink:
         if self._muxer.n_refused:
             notes.append(f"{self._muxer.n_refused} damaged packets of copied streams couldn't be written: left out")
         return notes
+
+    def hold(self, lock: ExitStack) -> None:
+        """Take over what keeps other runs away from the file, until it has a name that stays."""
+        self._lock = lock
 
     def write_header(self) -> None:
         """Open the encoder and the file."""
@@ -120,8 +130,9 @@ class Sink:
 
     def close(self) -> Path:
         """Write what is still inside the encoder and give the file its final name, replacing what has it."""
-        self._finish()
-        self._partial.replace(self.path)
+        with self._lock:
+            self._finish()
+            self._partial.replace(self.path)
         return self.path
 
     def finish_partial(self) -> Path | None:
@@ -129,7 +140,8 @@ class Sink:
         if self.n_frames == 0:
             self.discard()
             return None
-        self._finish()
+        with self._lock:
+            self._finish()
         return self._partial
 
     def discard(self) -> None:
@@ -137,7 +149,8 @@ class Sink:
         if not self._is_open:
             return
         self._is_open = False
-        self._muxer.discard()
+        with self._lock:
+            self._muxer.discard()
 
     def _finish(self) -> None:
         self._encode(None)

@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx
 from torch import nn
 
+from cvqe.file_lock import locked
 from export.exporter import write
-from export.file_lock import locked
 from export.graph import float_graph
 
 

@@ -1,6 +1,5 @@
 """A run of compress.py: every clip at every QP, in processes, into one indexed folder."""
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvqe.errors import CvqeError, ExitCode, UsageError
+from cvqe.file_lock import locked
 from cvqe.whole_file import remove_unfinished
 from training.clip_coding import ClipJob, ClipResult, code_clip
 from training.clip_list import find_clips
@@ -16,7 +16,7 @@ from training.coding import Coding
 from training.coding_index import INDEX, IndexRow, Key, load_index, save_index
 from training.stoppable_pool import run_jobs
 
-LOCK = ".compress.lock"
+LOCKED = ".compress"
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,7 @@ def _locked(output: Path) -> Iterator[None]:
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = (output / LOCK).open("a")
     except OSError as error:
         raise CvqeError(f"{output} can't be written to ({error.strerror}); give another --output.") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CvqeError(f"another run is writing to {output}; wait for it, or give another --output.") from error
+    with locked(output / LOCKED, waits=False):
         yield

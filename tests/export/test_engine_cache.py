@@ -1,5 +1,8 @@
 """Keys of requests, and engines that are there already."""
 
+import errno
+import os
+
 import pytest
 
 from cvqe.engine_manifest import manifest_path
@@ -51,6 +54,20 @@ def test_a_crash_between_the_renames_leaves_nothing_to_load(tmp_path, monkeypatc
     assert find_built(path, "k2")[0] is None
     with pytest.raises(CvqeError, match="another engine"):
         load_engine_file(path)
+
+
+def test_of_an_engine_that_can_not_be_written_nothing_is_left(tmp_path, monkeypatch):
+    path = tmp_path / "m.engine"
+    old = save_engine(path, b"old", key="k")
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CvqeError, match=r"No space left on device.*--saveEngine"):
+        publish(path, b"new", engine_manifest(key="k2"))
+    assert find_built(path, old.key)[0] is not None
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["m.engine", "m.engine.json"]
 
 
 def test_timings_are_kept_and_a_folder_that_is_not_there_is_no_error(tmp_path, caplog):

@@ -409,6 +409,19 @@ def test_a_folder_that_went_away_is_an_error(tmp_path):
         enhance(path, tmp_path / "gone" / "out.mp4")
 
 
+def test_two_runs_do_not_write_one_file(tmp_path):
+    source = make_video(tmp_path / "in.mp4", frames=3)
+    with (
+        open_source(source) as opened,
+        open_sink(tmp_path / "out.mp4", opened),
+        pytest.raises(CvqeError, match="another run is writing to"),
+    ):
+        open_sink(tmp_path / "out.mp4", opened)
+    with open_source(source) as opened, open_sink(tmp_path / "out.mp4", opened):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
 def test_the_users_encoder_is_used(tmp_path):
     path = make_video(tmp_path / "in.mp4")
     sink = enhance(path, tmp_path / "out.mp4", encoder="libx265", crf=20.0, preset="ultrafast")

@@ -20,16 +20,19 @@ POLL_S = 0.1
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, waits: bool = True) -> Iterator[None]:
     """Hold the lock of a file while inside; others wait, and say so.
 
     The lock is a file beside it, m.engine.lock, taken away by the one that lets go.
 
+    Args:
+        waits: else what another process holds is refused.
+
     Raises:
-        CvqeError: the folder can't be written to.
+        CvqeError: the folder can't be written to, or another process holds the lock and `waits` is false.
     """
     beside = path.with_name(path.name + ".lock")
-    with _acquired(beside, path) as file:
+    with _acquired(beside, path, waits) as file:
         try:
             yield
         finally:
@@ -38,13 +41,16 @@ def locked(path: Path) -> Iterator[None]:
             _unlock(file)
 
 
-def _acquired(beside: Path, path: Path) -> IO[bytes]:
+def _acquired(beside: Path, path: Path, waits: bool) -> IO[bytes]:
     has_told = False
     while True:
         file = _opened(beside)
-        if _try_to_lock(file) and _is_still(beside, file):
+        is_locked = _try_to_lock(file)
+        if is_locked and _is_still(beside, file):
             return file
         file.close()
+        if not waits and not is_locked:
+            raise CvqeError(f"another run is writing to {path}; wait for it, or give another name.")
         if not has_told:
             log.info("another process works on %s; waiting for it", path)
             has_told = True
@@ -55,9 +61,7 @@ def _opened(beside: Path) -> IO[bytes]:
     try:
         return beside.open("a+b")
     except OSError as error:
-        raise CvqeError(
-            f"{beside} can't be written ({error.strerror}); choose another place:  --saveEngine=FILE.engine"
-        ) from error
+        raise CvqeError(f"{beside} can't be written ({error.strerror}); choose another place.") from error
 
 
 def _is_still(beside: Path, file: IO[bytes]) -> bool:
@@ -93,27 +97,3 @@ def _lock_byte(file: IO[bytes], mode: str) -> None:
     windows: Any = msvcrt
     file.seek(0)
     windows.locking(file.fileno(), getattr(windows, mode), 1)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under its final name once all of it is on disk; of an attempt that fails nothing is left.
-
-    To be called under the file's lock: the unfinished file has one name.
-
-    Raises:
-        CvqeError: the disk is full, or the folder can't be written to.
-    """
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise CvqeError(
-            f"{path} can't be written ({error.strerror}); free some space, or choose another place:  "
-            "--saveEngine=FILE.engine"
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Locks between processes, and files that appear whole."""
+"""Locks between processes."""
 
 import errno
 import subprocess
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from cvqe import file_lock
 from cvqe.errors import CvqeError
-from export import file_lock
-from export.file_lock import locked, write_whole
+from cvqe.file_lock import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys, time
 from pathlib import Path
-from export.file_lock import locked
+from cvqe.file_lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -25,7 +25,7 @@ with locked(Path(sys.argv[1])):
 COUNT = """
 import sys, time
 from pathlib import Path
-from export.file_lock import locked
+from cvqe.file_lock import locked
 path = Path(sys.argv[1])
 for _ in range(20):
     with locked(path):
@@ -61,7 +61,7 @@ def test_a_process_that_is_killed_lets_go(tmp_path):
 def test_no_two_processes_hold_it_while_the_lock_comes_and_goes(tmp_path, monkeypatch):
     path = tmp_path / "count"
     path.write_text("0")
-    processes = [python("import export.file_lock as lock; lock.POLL_S = 0.001\n" + COUNT, path) for _ in range(3)]
+    processes = [python("import cvqe.file_lock as lock; lock.POLL_S = 0.001\n" + COUNT, path) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     for process in processes:
         process.stdout.close()
@@ -90,15 +90,11 @@ def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path):
         pass
 
 
-def test_of_a_write_that_fails_nothing_is_left(tmp_path, monkeypatch):
-    path = tmp_path / "m.engine"
-    path.write_bytes(b"old")
-
-    def full(_descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(file_lock.os, "fsync", full)
-    with pytest.raises(CvqeError, match="No space left on device"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [each.name for each in tmp_path.iterdir()] == ["m.engine"]
+def test_who_does_not_wait_is_refused(tmp_path):
+    with python(HOLD, tmp_path / "out.mp4", 60) as first:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(CvqeError, match="another run is writing to"), locked(tmp_path / "out.mp4", waits=False):
+            pass
+        first.kill()
+    with locked(tmp_path / "out.mp4", waits=False):
+        pass
