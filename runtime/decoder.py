@@ -39,7 +39,9 @@ Item = Frame | CopiedPacket
 N_LOOKED_AT = 5  # frames decoded at once, to know the video before any is enhanced
 
 
-def open_source(path: Path, threads: int = 0, limit: int | None = None, with_partitions: bool = False) -> "Source":
+def open_source(
+    path: Path, threads: int = 0, limit: int | None = None, with_partitions: bool = False, is_strict: bool = False
+) -> "Source":
     """Open a video for reading and decode its first frames.
 
     Args:
@@ -47,13 +49,14 @@ def open_source(path: Path, threads: int = 0, limit: int | None = None, with_par
         threads: for decoding; 0 means as many as there are cores.
         limit: stop after so many frames; other streams end with the last of them.
         with_partitions: read how HEVC's coder divided each picture, into Frame.partition, while others are decoded.
+        is_strict: items() ends with an error at the first damage, and where the file ends early.
 
     Raises:
         InputError: the file can't be read as a video, or not one of its frames decodes.
     """
     container = open_container(path)
     try:
-        source = Source(path, container, threads, limit, with_partitions)
+        source = Source(path, container, threads, limit, with_partitions, is_strict)
     except BaseException:
         container.close()
         raise
@@ -73,14 +76,20 @@ class Source:
     """
 
     def __init__(
-        self, path: Path, container: InputContainer, threads: int, limit: int | None, with_partitions: bool
+        self,
+        path: Path,
+        container: InputContainer,
+        threads: int,
+        limit: int | None,
+        with_partitions: bool,
+        is_strict: bool,
     ) -> None:
         self.path = path
         self.container = container
         self.stream = video_stream(container, path)
         self.n_frames = 0
         self.truncated_note: str | None = None
-        self._limit = limit
+        self._limit, self._is_strict = limit, is_strict
         self._read_error: str | None = None
         self._decoded_format = ""
         self._decoder = TolerantDecoder(path, self.stream, threads, with_partitions)
@@ -150,10 +159,12 @@ class Source:
 
         Raises:
             CvqeError: the size or pixel format changes on the way.
+            InputError: strict, and something is damaged or missing.
         """
         assert self._items is not None, "items() was called before"
         items, self._items = self._items, None
         for item in items if self._limit is None else first_frames(items, self._limit):
+            self._refuse_damage(self.n_damaged, "is damaged")
             if isinstance(item, Frame):
                 self._check_unchanged(item)
                 self.n_frames += 1
@@ -161,6 +172,8 @@ class Source:
             yield item
         if self._limit is None or self.n_frames < self._limit:
             self.truncated_note = self._read_error or self._note_on_length()
+        self._refuse_damage(self.n_damaged, "is damaged")
+        self._refuse_damage(bool(self.truncated_note), f"is not whole: {self.truncated_note}")
 
     def _note_on_length(self) -> str | None:
         """Compare with the container's promise, which means nothing for a clock that starts over."""
@@ -205,6 +218,13 @@ class Source:
         picture = planar_picture(decoded)
         self._repair.stamp(picture)
         return Frame(number, picture, coding.qp, coding.partition, coding.partition_obstacle)
+
+    def _refuse_damage(self, is_there: int, what: str) -> None:
+        if is_there and self._is_strict:
+            raise InputError(
+                f"{self.path.name} {what} (seen at frame {self.n_frames}); a whole file was asked for. "
+                "To enhance what there is, leave out --strict"
+            )
 
     def _check_unchanged(self, frame: Frame) -> None:
         picture = frame.picture

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ from runtime.meter import Meter
 from runtime.ring import FrameRing, Window
 from runtime.scene_cuts import SceneCuts, with_thumbnails
 from runtime.slots import RingLayout
+from runtime.split_view import before_and_after
 from runtime.stages import Channel, Stages
 from runtime.streaming import Pending, streaming
 
@@ -81,6 +83,7 @@ class Pipeline:
 
     `qp_of` says which quantiser the engine is told with a frame: its own, unless something else is asked for.
     `guide_of` makes its guide; None where the network takes none. With `by_scene` no window reaches across a cut.
+    `is_split` leaves the left half of every written picture as it was decoded.
     """
 
     def __init__(
@@ -93,9 +96,10 @@ class Pipeline:
         qp_of: Callable[[Frame], float | None] = attrgetter("qp"),
         guide_of: Callable[[Frame], Guide] | None = None,
         by_scene: bool = True,
+        is_split: bool = False,
     ) -> None:
         self.source, self.sink, self.meter, self.qp_of, self.guide_of = source, sink, meter, qp_of, guide_of
-        self.by_scene = by_scene
+        self.by_scene, self.is_split = by_scene, is_split
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
@@ -224,6 +228,10 @@ class Pipeline:
                 "Try another one:  --backend onnxruntime"
             ) from error
 
+    def _shown(self, item: EnhancedFrame) -> av.VideoFrame:
+        frame, luma = item.frame, item.luma
+        return with_luma(frame.picture, before_and_after(frame.luma, luma, frame.peak) if self.is_split else luma)
+
     def encode(self, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Encode frames, copy packets, measure."""
         for item in self.outgoing:
@@ -235,7 +243,7 @@ class Pipeline:
                 with self.busy("measure"):
                     self.meter.measure(item.frame.luma, item.luma)
             with self.busy("encode"):
-                self.sink.write_frame(with_luma(item.frame.picture, item.luma))
+                self.sink.write_frame(self._shown(item))
             self.progress.n_written += 1
             if on_progress:
                 on_progress(self.progress)

@@ -54,6 +54,9 @@ class StreamConfig:
     reference: Path | None = None
     overwrite: bool = False
     scene_cuts: bool = True
+    split: bool = False
+    strict: bool = False
+    allow_partial: bool = False
 
 
 def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progress: ProgressHook) -> Summary:
@@ -69,7 +72,9 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
     with ExitStack() as stack:
         versions = versions_named(config.model)
         with_partitions = any(version.manifest.takes_guide for version in versions)
-        source = stack.enter_context(open_source(config.source, config.threads, config.frames, with_partitions))
+        source = stack.enter_context(
+            open_source(config.source, config.threads, config.frames, with_partitions, config.strict)
+        )
         model, choice = _choose(config, source, versions)
         del versions  # a large network's are hundreds of megabytes
         meter = _open_meter(config, source)
@@ -80,14 +85,16 @@ def stream(config: StreamConfig, on_start: Callable[[Summary], None], on_progres
         manifest, inputs = model.manifest, FrameInputs(model.manifest, source, config.qp)
         layout = RingLayout(manifest.radius, config.ahead, manifest.neighbors)
         by_scene = config.scene_cuts and manifest.radius > 0
-        pipeline = Pipeline(source, choice.engine, sink, layout, meter, inputs.qp_of, inputs.guide_of, by_scene)
+        pipeline = Pipeline(
+            source, choice.engine, sink, layout, meter, inputs.qp_of, inputs.guide_of, by_scene, config.split
+        )
         summary = _summary(config, model, choice, sink, output)
         on_start(summary)
         _run(pipeline, sink, summary, lambda progress: on_progress(progress, source))
         inputs.tell(summary)
         if meter:
             summary.gains_network = meter.gains
-    if config.reference and not summary.is_interrupted and summary.frames_out:
+    if config.reference and not (config.split or summary.is_interrupted) and summary.frames_out:
         summary.gains_written = written_gains(config.reference, config.source, output, config.frames)
     return summary
 
@@ -131,6 +138,7 @@ def _summary(config: StreamConfig, model: ModelFile, choice: Choice, sink: Sink,
         backend=choice.engine.backend,
         precision=choice.engine.precision,
         reason=choice.reason,
+        allows_partial=config.allow_partial,
     )
 
 

@@ -6,8 +6,8 @@ $ python runtime/stream.py in.mp4 -o better.mp4 --reference original.mkv
 A network that takes a guide (MGANet) gets the means of HEVC's own transform units, read from the bitstream; of other
 codecs, and of damaged pictures, a fixed grid's instead, which is said and counted.
 
-exit codes: 0 done, 1 error, 2 usage, 3 unreadable input or no video, 4 partial, 5 done but frames fell back to the
-decoded ones, 130 interrupted (what was done is kept as OUT.partial.<ext>)
+exit codes: 0 done, 1 error, 2 usage, 3 unreadable input, no video, or damage with --strict, 4 partial, 5 done but
+frames fell back to the decoded ones, 130 interrupted (what was done is kept as OUT.partial.<ext>)
 """
 
 import argparse
@@ -75,6 +75,12 @@ def parse_args(argv: list[str] | None = None) -> tuple[StreamConfig, bool]:
         default=default.scene_cuts,
         help="let no frame be enhanced by those of another scene [yes]",
     )
+    parser.add_argument(
+        "--split", action="store_true", help="write the left half as decoded, beside the enhanced right"
+    )
+    damage = parser.add_mutually_exclusive_group()
+    damage.add_argument("--strict", action="store_true", help="stop with an error at the first damaged frame")
+    damage.add_argument("--allow-partial", action="store_true", help="exit code 0 though the input ends early")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     options = vars(parser.parse_args(argv))

@@ -32,6 +32,7 @@ class Summary:
     busy_s: Mapping[str, float] = field(default_factory=dict)
     peak_memory_mb: float | None = None
     truncated: str | None = None
+    allows_partial: bool = False  # an input that ends early is no reason for another exit code
     is_interrupted: bool = False
     notes: list[str] = field(default_factory=list)
     gains_network: Gains | None = None
@@ -47,7 +48,7 @@ class Summary:
         """The worst thing that happened."""
         if self.is_interrupted:
             return ExitCode.INTERRUPTED
-        if self.truncated:
+        if self.truncated and not self.allows_partial:
             return ExitCode.PARTIAL
         return ExitCode.FELL_BACK if self.frames_fallen_back else ExitCode.DONE
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from cvqe.errors import CvqeError
+from cvqe.errors import CvqeError, InputError
 from cvqe.frame import Frame
 from runtime.decoder import open_source
 from tests.media import (
@@ -187,6 +187,23 @@ def test_a_file_cut_in_the_middle_is_told_from_a_whole_one(tmp_path, ending, sha
     assert [frame.pts for frame in frames] == [shown.pts for shown in frames_of(path)]
     assert source.truncated_note.startswith(f"the file ends early: {len(frames)} frames")
     assert "of the 8.0 s that its container promises" in source.truncated_note
+
+
+def test_who_is_strict_gets_an_error_at_the_first_damage_and_none_without(tmp_path):
+    path = make_video(tmp_path / "in.mp4", frames=60, options={"g": "15"})
+    with open_source(path, is_strict=True) as source:
+        assert sum(isinstance(item, Frame) for item in source.items()) == 60
+    corrupt_packet(path, 20)
+    with open_source(path, threads=1, is_strict=True) as source, pytest.raises(InputError, match=r"in\.mp4 is damaged"):
+        list(source.items())
+    assert 15 <= source.n_frames <= 21
+
+
+def test_who_is_strict_gets_an_error_where_the_file_ends_early(tmp_path):
+    path = make_video(tmp_path / "in.mkv", frames=200, extras=Extras())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with open_source(path, is_strict=True) as source, pytest.raises(InputError, match="is not whole: the file ends"):
+        list(source.items())
 
 
 def test_sound_longer_than_the_picture_is_no_truncation(tmp_path):

@@ -9,6 +9,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.media import Extras, frames_of, make_video, opened, packets_of
@@ -206,6 +207,26 @@ def test_a_truncated_file_is_partial(live_onnx, tmp_path):
     assert done.returncode == 4, done.stderr
     assert "partial" in done.stdout
     assert 0 < len(frames_of(tmp_path / "out.mkv")) < 100
+    allowed = stream("cut.mkv", "--model", live_onnx, "-o", "allowed.mkv", "--allow-partial", cwd=tmp_path)
+    assert allowed.returncode == 0 and "partial" in allowed.stdout
+    strict = stream("cut.mkv", "--model", live_onnx, "-o", "strict.mkv", "--strict", cwd=tmp_path)
+    assert strict.returncode == 3 and "cut.mkv is not whole" in strict.stderr
+    assert not list(tmp_path.glob("strict*"))
+
+
+def test_a_split_picture_is_decoded_on_the_left_and_enhanced_on_the_right(live_onnx, tmp_path):
+    source = make_video(tmp_path / "in.mkv", frames=3, size=(48, 32), codec="ffv1")
+    for name, more in (("split", ["--split"]), ("whole", [])):
+        options = ["--model", live_onnx, "--encoder", "ffv1", "-o", f"{name}.mkv", *more]
+        assert stream(source, *options, cwd=tmp_path).returncode == 0
+    decoded, split, whole = (
+        [np.frombuffer(frame.planes[0], np.uint8).reshape(32, 48) for frame in frames_of(path)]
+        for path in (source, tmp_path / "split.mkv", tmp_path / "whole.mkv")
+    )
+    for before, both, after in zip(decoded, split, whole, strict=True):
+        np.testing.assert_array_equal(both[:, :23], before[:, :23])
+        np.testing.assert_array_equal(both[:, 25:], after[:, 25:])
+        assert (both[:, 25:] != before[:, 25:]).any()
 
 
 def test_one_interrupt_leaves_a_playable_partial_file(live_onnx, tmp_path):

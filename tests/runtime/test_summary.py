@@ -21,6 +21,7 @@ def summary(**changes: object) -> Summary:
         ({}, ExitCode.DONE),
         ({"frames_fallen_back": 1}, ExitCode.FELL_BACK),
         ({"frames_fallen_back": 1, "truncated": "ends early"}, ExitCode.PARTIAL),
+        ({"truncated": "ends early", "allows_partial": True}, ExitCode.DONE),
         ({"truncated": "ends early", "is_interrupted": True}, ExitCode.INTERRUPTED),
     ],
 )
