@@ -7,6 +7,7 @@ from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, GUIDE, MEAN, PEAK, WINDOW
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
+from runtime.backends.openvino_gates import gates_before_split
 from runtime.backends.openvino_guide import guide_without_scaling
 from runtime.backends.openvino_slices import slices_before_conversion
 from runtime.backends.openvino_splits import splits_to_convolutions
@@ -39,6 +40,7 @@ class OpenVinoEngine:
         if guide:
             guide_without_scaling(model)
         slices_before_conversion(model)
+        gates_before_split(model)
         if self.precision == "bf16":
             splits_to_convolutions(model)
         settings = {

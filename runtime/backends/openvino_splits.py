@@ -17,10 +17,15 @@ def splits_to_convolutions(model: openvino.Model) -> int:
     Returns:
         how many splits were replaced.
     """
-    splits = [node for node in model.get_ordered_ops() if _is_channel_split(node)]
+    splits = channel_splits(model)
     for split in splits:
         _replace(split)
     return len(splits)
+
+
+def channel_splits(model: openvino.Model) -> list[openvino.Node]:
+    """Return every split of feature channels into parts that fill tiles, and that somebody reads."""
+    return [node for node in model.get_ordered_ops() if _is_channel_split(node)]
 
 
 def _is_channel_split(node: openvino.Node) -> bool:
