@@ -42,6 +42,7 @@ from runtime.machine import nvidia_gpus
 CHECKPOINTS = {
     "live": report.ROOT / "weights" / "live.onnx",
     "tgafnet": report.ROOT / "training" / "checkpoints" / "tgafnet_qp37.safetensors",
+    "mganet_slim_ai": report.ROOT / "weights" / "mganet_slim_ai_qp37.onnx",
 }
 Row = Mapping[str, str]
 

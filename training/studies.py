@@ -28,7 +28,7 @@ from training.evaluation.evaluation import Hooks
 from training.evaluation.torch_network import PRECISIONS
 from training.study.study_run import StudyOptions, run_study
 
-STUDY = Path(__file__).resolve().parent / "study" / "mganet.toml"
+STUDY = Path(__file__).resolve().parent / "study" / "mganet_studies.toml"
 
 
 def parse_args(argv: list[str] | None = None) -> StudyOptions:
@@ -41,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> StudyOptions:
     parser.add_argument("--test-coded", type=Path, required=True, help="folder of their coded versions")
     parser.add_argument("--output", type=Path, required=True, help="folder for networks and measurements")
     parser.add_argument("--results", type=Path, default=default.results, help="folder for the CSV files [OUTPUT]")
-    parser.add_argument("--config", type=Path, default=STUDY, help="study, .toml [training/study/mganet.toml]")
+    parser.add_argument("--config", type=Path, default=STUDY, help="study, .toml [training/study/mganet_studies.toml]")
     parser.add_argument(
         "--only", nargs="+", default=default.only, metavar="NAME", help="variants, as f3 'f5*' ai-tu3/f3 [all]"
     )

@@ -12,7 +12,7 @@ from training.study.recipe_text import recipe_text
 from training.study.study_file import load_study
 
 CONFIGS = Path(__file__).resolve().parents[3] / "training" / "configs"
-STUDY = CONFIGS.parent / "study" / "mganet.toml"
+STUDY = CONFIGS.parent / "study" / "mganet_studies.toml"
 
 
 def test_the_papers_variants_differ_in_what_is_studied_alone():
