@@ -29,6 +29,11 @@ GUIDES = {  # what a network was trained with, and is given
     "the same network, given a fixed 16x16 grid": ("f3", "grid"),
     "a network without a guide": ("f3-unguided", ""),
 }
+LONG_GUIDES = {  # a network's name, and whether the grid stands in
+    "transform units": ("mganet_slim_ai", False),
+    "the same network, given a fixed 16x16 grid": ("mganet_slim_ai", True),
+    "a network without a guide": ("mganet_slim_unguided", False),
+}
 RADII = {"F1": "f1", "F3": "f3", "F3, adjacent frames": "f3-adjacent", "F5": "f5"}
 Row = dict[str, str]
 Table = Callable[[], str]
@@ -95,6 +100,37 @@ def guide_table() -> str:
         lines.append([title, *map(gain, own), first["gmacs_416x240"] if first else ""])
     lines.append(["clips on which units beat no guide", *map(_clips_gained, CODINGS), ""])
     return markdown(["guided by", *(f"{title}, dB" for title in CODINGS.values()), "GMAC at 416x240"], lines)
+
+
+@once_measured
+def long_guide_table() -> str:
+    """Return what a guide is worth to networks trained five times as long, all-intra, mean over clips."""
+    rows = [row for row in rows_of("mganet_long") if row["subject"] != "decoded"]
+    lines, gains = [], dict[str, dict[str, float]]()
+    for title, (subject, is_grid) in LONG_GUIDES.items():
+        own = [row for row in rows if row["subject"].split()[0] == subject and bool(row["settings"]) == is_grid]
+        gains[title] = {row["clip"]: float(row["delta_psnr_db"]) for row in own}
+        lines.append([title, f"{fmean(gains[title].values()):+.3f}", f"{min(gains[title].values()):+.3f}"])
+    units, _, none = gains.values()
+    lines.append(
+        ["clips on which units beat no guide", f"{sum(units[clip] > none[clip] for clip in units)} of {len(units)}", ""]
+    )
+    where = "; ".join(sorted({f"{row['backend']} {row['precision']}, commit {row['git_sha']}" for row in rows}))
+    return f"{markdown(['guided by', 'gain, dB', 'worst clip, dB'], lines)}\n\n{rows[0]['machine']}; {where}."
+
+
+@once_measured
+def qps_of_shipped_table() -> str:
+    """Return the mean gain of the shipped network at other QPs than its own."""
+    rows = [row for row in rows_of("mganet_slim_qps") if row["subject"] != "decoded"]
+    lines = []
+    for qp in sorted({row["qp"] for row in rows}, key=int):
+        gains = _numbers(row for row in rows if row["qp"] == qp)
+        lines.append([qp, f"{fmean(gains):+.3f}", f"{min(gains):+.3f}"])
+    first = rows[0]
+    what = f"The first {first['first_frames']} frames of {len(gains)} clips"
+    where = f"{first['machine']}; {first['backend']} {first['precision']}; commit {first['git_sha']}."
+    return f"{markdown(['QP', 'gain, dB', 'worst clip, dB'], lines)}\n\n{what}. {where}"
 
 
 @once_measured
@@ -229,6 +265,8 @@ TABLES: dict[str, Table] = {
     "mganet_qps": robustness_table,
     "mganet_curves": curves,
     "mganet_units": units_table,
+    "mganet_guide_long": long_guide_table,
+    "mganet_slim_qps": qps_of_shipped_table,
     "conv_lstm": conv_lstm_table,
     "mganet_slim": shipped_table,
 }
