@@ -12,7 +12,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report
-from benchmarks.report import Timing, append_rows, interleaved_ms
+from benchmarks.report import Timing, interleaved_ms
 from cvqe.errors import CvqeError
 from runtime.run import StreamConfig, stream
 from runtime.scene_cuts import SceneCuts, Thumbnail, change, thumbnail
@@ -198,12 +198,12 @@ def parse_args(argv: list[str] | None = None) -> BenchConfig:
     parser.add_argument("--segments", type=int, default=default.segments, help="to join [%(default)s]")
     parser.add_argument("--seed", type=int, default=default.seed, help="[%(default)s]")
     parser.add_argument("--model", default=default.model, help="network whose gain is measured [%(default)s]")
-    parser.add_argument("--output", type=Path, default=default.output, help="CSV to append to")
+    parser.add_argument("--output", type=Path, default=default.output, help="CSV to write")
     return BenchConfig(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure everything, then append the rows."""
+    """Measure everything, then write a new CSV."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     config = parse_args(argv)
     try:
@@ -213,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     except CvqeError as error:
         print(f"bench_scene_cuts: {error}", file=sys.stderr)
         return int(error.exit_code)
-    append_rows(config.output, rows)
+    report.write_rows(config.output, [asdict(row) for row in rows])
     return 0
 
 

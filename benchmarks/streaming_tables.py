@@ -9,14 +9,14 @@ FORMS = {"share": "{:.1%}", "frames": "{:.0f}", "ms": "{:.3f} ms", "dB": "{:+.3f
 
 
 def scene_cuts_table() -> str:
-    """Return how well cuts are told, what that costs and what it gains; of the latest run."""
+    """Return how well cuts are told, what that costs and what it gains."""
     with (RESULTS / "scene_cuts.csv").open(newline="") as file:
-        latest = {(row["case"], row["provider"], row["metric"]): row for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
     lines = ["| on | what | |", "|---|---|---|"]
-    for (case, provider, metric), row in latest.items():
-        what = metric if provider == "detector" else f"{metric}: {provider}"
-        lines.append(f"| {case} | {what} | {FORMS[row['unit']].format(float(row['median']))} |")
-    last = row
+    for row in rows:
+        what = row["metric"] if row["provider"] == "detector" else f"{row['metric']}: {row['provider']}"
+        lines.append(f"| {row['case']} | {what} | {FORMS[row['unit']].format(float(row['median']))} |")
+    last = rows[-1]
     return "\n".join([*lines, "", f"{last['machine']}; {last['versions']}; commit {last['git_sha']}, {last['date']}."])
 
 

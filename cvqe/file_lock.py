@@ -1,5 +1,7 @@
 """A lock between processes: held by an open file, so it ends with the process that holds it, however that ends."""
 
+import contextlib
+import errno
 import logging
 import os
 import time
@@ -17,6 +19,7 @@ from cvqe.errors import CvqeError
 
 log = logging.getLogger(__name__)
 POLL_S = 0.1
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # how systems say that another process holds a lock
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def _acquired(beside: Path, path: Path, waits: bool) -> IO[bytes]:
             return file
         file.close()
         if not waits and not is_locked:
-            raise CvqeError(f"another run is writing to {path}; wait for it, or give another name.")
+            raise CvqeError(f"another run is writing to {path}; wait for it, or write elsewhere.")
         if not has_told:
             log.info("another process works on %s; waiting for it", path)
             has_told = True
@@ -78,16 +81,20 @@ def _try_to_lock(file: IO[bytes]) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             _lock_byte(file, "LK_NBLCK")
-    except OSError:  # held by another process; both say it in this way only
-        return False
+    except OSError as error:
+        if error.errno in HELD:
+            return False
+        # some network drives know no locks: better unguarded than not at all
+        log.warning("%s can't be locked (%s): nothing keeps two runs apart here", file.name, error.strerror)
     return True
 
 
 def _unlock(file: IO[bytes]) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-    else:
-        _lock_byte(file, "LK_UNLCK")
+    with contextlib.suppress(OSError):  # where it was not to be had; else it ends with the file anyhow
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
+        else:
+            _lock_byte(file, "LK_UNLCK")
 
 
 def _lock_byte(file: IO[bytes], mode: str) -> None:

@@ -36,8 +36,11 @@ def parse_args(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--workers", type=stream.whole_number(1, 64), default=1, help="files at once [%(default)s]")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    stream.parse_args(["in.mp4", *more])
-    return parser.parse_args(own), more
+    options = parser.parse_args(own)
+    config, _ = stream.parse_args(["in.mp4", *more])
+    if config.output or config.reference:
+        parser.error("--output and --reference of stream.py are for one file; -o FOLDER goes before the --")
+    return options, more
 
 
 def show(result: FileResult, number: int, total: int) -> None:
@@ -61,7 +64,9 @@ def report(results: list[FileResult], jobs: list[Job]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Enhance all of them and report."""
     options, more = parse_args(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is as clean as Ctrl-C
+    for name in ("SIGTERM", "SIGHUP"):  # a service manager's stop, or a terminal that closes, is as clean as Ctrl-C
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         jobs = find_jobs(options.inputs, options.list_file, options.output)
     except CvqeError as error:

@@ -16,6 +16,7 @@ from cvqe.errors import ExitCode
 from runtime.batch_files import Job
 
 STREAM = Path(__file__).resolve().parent / "stream.py"
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 KEPT = "kept"  # the outcome of a file whose output was there before
 # the worse ones last: what a batch ends with is the worst of its files
 ORDER = (ExitCode.DONE, ExitCode.FELL_BACK, ExitCode.PARTIAL, ExitCode.UNREADABLE_INPUT, ExitCode.USAGE, ExitCode.ERROR)
@@ -51,7 +52,7 @@ class Batch:
         """Enhance every file; returns results in the order of jobs, without those that a stop came before."""
         with ThreadPoolExecutor(self._n_workers) as pool:
             futures = [pool.submit(self._enhanced, job, on_done) for job in jobs]
-            for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+            for number in (signal.SIGTERM, KILL, KILL):
                 try:
                     return [result for future in futures if (result := future.result())]
                 except KeyboardInterrupt:
@@ -67,18 +68,25 @@ class Batch:
 
     def _enhanced(self, job: Job, on_done: Callable[[FileResult], None]) -> FileResult | None:
         if job.output.exists() and not self._overwrites:
-            result = FileResult(str(job.source), str(job.output), ExitCode.DONE, KEPT)
+            result: FileResult | None = FileResult(str(job.source), str(job.output), ExitCode.DONE, KEPT)
         else:
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-            process = self._started(job)
-            if process is None:
-                return None
-            text, said = process.communicate()
-            with self._lock:
-                self._running.discard(process)
-            result = _result(job, process.returncode, text, said)
-        on_done(result)
+            try:
+                result = self._streamed(job)
+            except OSError as error:  # the folder of the output can't be made, or no process be started
+                result = FileResult(str(job.source), str(job.output), ExitCode.ERROR, str(error))
+        if result:
+            on_done(result)
         return result
+
+    def _streamed(self, job: Job) -> FileResult | None:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        process = self._started(job)
+        if process is None:
+            return None
+        text, said = process.communicate()
+        with self._lock:
+            self._running.discard(process)
+        return _result(job, process.returncode, text, said)
 
     def _started(self, job: Job) -> "subprocess.Popen[str] | None":
         # an output without its final name is of a run that was killed: nothing else would ever remove it
@@ -113,9 +121,19 @@ def _result(job: Job, exit_code: int, text: str, said: str) -> FileResult:
     except ValueError:  # it ended with an error, whose sentence is the last thing it said
         lines = [line.removeprefix("stream: ") for line in said.replace("\r", "\n").splitlines() if line.strip()]
         outcome = lines[-1] if lines else f"ended with {exit_code} and without a word"
+        if exit_code == -signal.SIGTERM:  # it had not begun to decode
+            exit_code, outcome = ExitCode.INTERRUPTED, "interrupted, nothing was kept"
         return FileResult(str(job.source), str(job.output), exit_code, outcome)
-    outcome = summary["truncated"] or "done"
-    if summary["is_interrupted"]:
-        outcome = f"interrupted, kept as {summary['output']}" if summary["output"] else "interrupted, nothing was kept"
     written = str(summary["output"] or job.output)
-    return FileResult(str(job.source), written, exit_code, outcome, summary["frames_out"], summary["fps"])
+    figures = (summary["frames_out"], summary["fps"])
+    # its own word counts: a stop may still have met the process while it went away
+    return FileResult(str(job.source), written, summary["exit_code"], _outcome(summary), *figures)
+
+
+def _outcome(summary: dict[str, Any]) -> str:
+    if summary["is_interrupted"]:
+        return f"interrupted, kept as {summary['output']}" if summary["output"] else "interrupted, nothing was kept"
+    if summary["truncated"]:
+        return str(summary["truncated"])
+    n_fallen_back = summary["frames_fallen_back"]
+    return f"done, but {n_fallen_back} frames stay as decoded" if n_fallen_back else "done"

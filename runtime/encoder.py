@@ -146,15 +146,21 @@ class Sink:
 
     def discard(self) -> None:
         """Remove what was written, unless it was closed or finished."""
-        if not self._is_open:
-            return
-        self._is_open = False
         with self._lock:
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._is_open:
+            self._is_open = False
             self._muxer.discard()
 
     def _finish(self) -> None:
-        self._encode(None)
-        self._muxer.close()
+        try:
+            self._encode(None)
+            self._muxer.close()
+        except BaseException:
+            self._remove()  # while the lock is held: later it might be another run's
+            raise
         self._is_open = False
 
     def _encode(self, picture: av.VideoFrame | None) -> None:

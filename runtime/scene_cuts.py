@@ -70,7 +70,7 @@ class SceneCuts(Generic[T]):
 
     def __init__(self) -> None:
         self.n_cuts = 0
-        self._usual: deque[float] = deque(maxlen=USUAL_FRAMES)
+        self._usual: deque[float] = deque([USUAL_AT_FIRST] * USUAL_FRAMES, USUAL_FRAMES)
         self._waiting: deque[_Seen[T]] = deque()
         self._last: Thumbnail | None = None  # of the frame handed on last
 
@@ -88,6 +88,7 @@ class SceneCuts(Generic[T]):
                 continue
             n_flashing = self._n_flashing(self._last)
             if n_flashing:
+                self._waiting[0].change = None  # what is usual stays so
                 yield from [self._hand_on(is_cut=False) for _ in range(n_flashing + 1)]
             elif is_end or len(self._waiting) > FLASH_FRAMES:
                 yield self._hand_on(is_cut=True)
@@ -98,8 +99,7 @@ class SceneCuts(Generic[T]):
         """Tell whether a frame differs more than those before it did, and shows enough to be sure."""
         if seen.change is None:
             seen.change = change(last, seen.thumb)
-        usual = median(self._usual) if self._usual else USUAL_AT_FIRST
-        is_unusual = seen.change > max(LEAST_CHANGE, LEAST_TIMES * usual + LEAST_MORE)
+        is_unusual = seen.change > max(LEAST_CHANGE, LEAST_TIMES * median(self._usual) + LEAST_MORE)
         return is_unusual and _new_contrast(last, seen.thumb) > LEAST_LEVELS
 
     def _n_flashing(self, last: Thumbnail) -> int:
@@ -111,7 +111,7 @@ class SceneCuts(Generic[T]):
 
     def _hand_on(self, is_cut: bool) -> tuple[T, bool]:
         seen = self._waiting.popleft()
-        if seen.change is not None:  # a flash's own frames are not compared: what is usual stays so
+        if seen.change is not None:  # frames of a flash have none
             self._usual.append(seen.change)
         self._last = seen.thumb
         self.n_cuts += is_cut

@@ -9,16 +9,18 @@ gates out and on reading them again in pieces. The numbers are the same sums.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import openvino
 import openvino.opset13 as ops
-from openvino.passes import ConstantFolding, Manager
+from numpy.typing import NDArray
 
 from runtime.backends.openvino_splits import CHANNEL_AXIS, channel_splits
 
 OUTPUT_AXIS = 0  # of a filter bank [C_out, C_in, kH, kW]
-Output = openvino.Output
+FEATURE_RANK = 4  # [N, C, H, W]
+Output = Any  # openvino.Output, which is no type to mypy
 Parts = list[Output]
 
 
@@ -28,14 +30,13 @@ def gates_before_split(model: openvino.Model) -> int:
     Returns:
         how many splits were replaced.
     """
-    folding = Manager()  # filters that are stored in half precision are behind a conversion until then
-    folding.register_pass(ConstantFolding())
-    folding.run_passes(model)
     splits = channel_splits(model)
     pushed = _Pushed(splits)
     narrowed = [(split, pushed.parts_of(split)) for split in splits]
     # not before all are known: a sum is taken apart only while every reader of it is a split
-    replaced = [_replace(split, parts) for split, parts in narrowed if parts is not None]
+    replaced = [(split, parts) for split, parts in narrowed if parts is not None]
+    for split, parts in replaced:
+        _replace(split, parts)
     model.validate_nodes_and_infer_types()
     return len(replaced)
 
@@ -61,13 +62,14 @@ class _Pushed:
     def _made(self, value: Output, widths: tuple[int, ...]) -> Parts | None:
         node = value.get_node()
         kind = node.get_type_name()
-        if kind == "Constant":
-            return _cut(node, CHANNEL_AXIS, widths)
+        constant = _constant(node)
+        if constant is not None:
+            return _cut(constant, constant.ndim - FEATURE_RANK + CHANNEL_AXIS, widths)
         if not self._is_read_by_splits_alone(value):
             return None
         if kind == "Convolution":
-            filters = node.input_value(1).get_node()
-            return _convolutions(node, filters, widths) if filters.get_type_name() == "Constant" else None
+            filters = _constant(node.input_value(1).get_node())
+            return None if filters is None else _convolutions(node, filters, widths)
         if kind != "Add":
             return None
         left, right = (self._narrowed(node.input_value(i), widths) for i in range(2))
@@ -85,17 +87,27 @@ class _Pushed:
         )
 
 
-def _convolutions(node: openvino.Node, filters: openvino.Node, widths: Sequence[int]) -> Parts:
+def _constant(node: openvino.Node) -> NDArray[np.float32] | None:
+    """Return the content of a constant, in float32 where it is stored in less; None of anything else."""
+    if node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "Constant" or node.get_element_type() not in _FLOATS:
+        return None
+    content: NDArray[np.float32] = node.get_data().astype(np.float32)
+    return content
+
+
+def _convolutions(node: openvino.Node, filters: NDArray[np.float32], widths: Sequence[int]) -> Parts:
     how = node.get_attributes()
     settings = [how[name] for name in ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")]
     parts = _cut(filters, OUTPUT_AXIS, widths)
     return [ops.convolution(node.input_value(0), part, *settings).output(0) for part in parts]
 
 
-def _cut(constant: openvino.Node, axis: int, widths: Sequence[int]) -> Parts:
-    content = constant.get_data()
-    if content.ndim <= axis or content.shape[axis] == 1:  # the same for all channels
-        return [constant.output(0)] * len(widths)
+def _cut(content: NDArray[np.float32], axis: int, widths: Sequence[int]) -> Parts:
+    """Return a constant for each part; an axis below 0 is one that broadcasting adds."""
+    if axis < 0 or content.shape[axis] == 1:  # the same for all channels
+        return [ops.constant(content).output(0)] * len(widths)
     pieces = np.split(content, np.cumsum(widths)[:-1], axis)
     return [ops.constant(np.ascontiguousarray(piece)).output(0) for piece in pieces]
 
@@ -104,3 +116,6 @@ def _replace(split: openvino.Node, parts: Parts) -> None:
     for output, part in zip(split.outputs(), parts, strict=True):
         for target in list(output.get_target_inputs()):
             target.replace_source_output(part)
+
+
+_FLOATS = [openvino.Type.f32, openvino.Type.f16, openvino.Type.bf16]

@@ -98,3 +98,14 @@ def test_who_does_not_wait_is_refused(tmp_path):
         first.kill()
     with locked(tmp_path / "out.mp4", waits=False):
         pass
+
+
+def test_a_drive_without_locks_is_said_and_used(tmp_path, monkeypatch, caplog):
+    def flock(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(file_lock.fcntl, "flock", flock)
+    with locked(tmp_path / "out.mp4", waits=False):
+        pass
+    assert "out.mp4.lock can't be locked (Operation not supported)" in caplog.text
+    assert list(tmp_path.iterdir()) == []

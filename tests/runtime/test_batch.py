@@ -51,12 +51,22 @@ def test_options_for_stream_are_checked_before_any_file_is_begun(tmp_path):
     make_video(tmp_path / "a.mkv", frames=2)
     done = batch("a.mkv", "--", "--crf", "no", cwd=tmp_path)
     assert done.returncode == 2 and "--crf" in done.stderr
+    done = batch("a.mkv", "--", "-o", "b.mkv", cwd=tmp_path)
+    assert done.returncode == 2 and "are for one file" in done.stderr
     done = batch("none*.mkv", cwd=tmp_path)
     assert done.returncode == 3 and done.stderr.startswith("batch: none*.mkv: no such file")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_folder_that_can_not_be_made_is_a_result_and_no_crash(tmp_path):
+    make_video(tmp_path / "a.mkv", frames=2)
+    (tmp_path / "file").touch()
+    done = batch("a.mkv", "-o", "file", "--json", cwd=tmp_path)
+    (result,) = json.loads(done.stdout)
+    assert done.returncode == result["exit_code"] == 1 and "file" in result["outcome"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_finishes_what_is_under_way_and_begins_no_other(live_onnx, tmp_path, number):
     make_video(tmp_path / "a.mkv", frames=900, size=(320, 240))
     make_video(tmp_path / "b.mkv", frames=3, size=(48, 32))

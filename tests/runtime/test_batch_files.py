@@ -42,11 +42,12 @@ def test_without_a_folder_outputs_stand_beside_their_inputs(folder):
 
 
 def test_patterns_files_and_lists_come_in_the_order_given_and_once(folder, monkeypatch):
-    (folder / "list.txt").write_text("# the best ones\nsub/d.ts   # last\n\nb.mp4\n")
+    (folder / "list.txt").write_text("# the best ones\nsub/d.ts\n\nb.mp4\nEp #1.mp4\n")
     (folder / "[b].mp4").touch()
+    (folder / "Ep #1.mp4").touch()
     given = [str(folder / "b.*"), str(folder / "[b].mp4"), str(folder / "**" / "*.webm"), str(folder / "b.mp4")]
     names = [job.source.name for job in find_jobs(given, folder / "list.txt", None)]
-    assert names == ["b.enhanced.mp4", "b.mp4", "[b].mp4", "c.webm", "d.ts"]
+    assert names == ["b.mp4", "[b].mp4", "c.webm", "d.ts", "Ep #1.mp4"]
     monkeypatch.chdir(folder)
     assert [job.source for job in find_jobs(["*.MKV"], None, None)] == [Path("a.MKV")]
 
@@ -72,3 +73,16 @@ def test_two_inputs_that_would_become_one_file_are_refused(folder):
     with pytest.raises(UsageError, match="would both become"):
         find_jobs(both, None, Path("out"))
     assert len(find_jobs(both, None, None)) == 2
+
+
+def test_outputs_below_the_inputs_are_no_inputs_of_the_next_run(folder):
+    first = find_jobs([str(folder)], None, folder / "out")
+    for job in first:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        job.output.touch()
+    assert find_jobs([str(folder)], None, folder / "out") == first
+
+
+def test_an_input_is_never_an_output(folder):
+    with pytest.raises(UsageError, match="is one of the inputs"):
+        find_jobs([str(folder)], None, folder)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from runtime import scene_cuts
-from runtime.scene_cuts import COLUMNS, FLASH_FRAMES, LEAST_CHANGE, ROWS, SceneCuts, change, thumbnail
+from runtime.scene_cuts import COLUMNS, FLASH_FRAMES, LEAST_CHANGE, ROWS, USUAL_FRAMES, SceneCuts, change, thumbnail
 from tests.scenes import SIZE, scene
 
 
@@ -54,6 +54,14 @@ def test_a_cut_behind_a_flash_is_told():
     assert cuts(frames) == [10]
 
 
+def test_cuts_soon_after_the_start_a_flash_or_each_other_are_told():
+    flashing = scene(1, 4) + scene(2, 8)
+    flashing[1] = np.full(SIZE, 250.0) - 0.3 * flashing[1]
+    assert cuts(flashing) == [4]
+    assert cuts(scene(1, 1) + scene(2, 2) + scene(3, 8)) == [1, 3]
+    assert cuts(scene(1, 9) + scene(2, 2) + scene(3, 2) + scene(4, 8)) == [9, 11, 13]
+
+
 def test_fades_and_dissolves_are_no_cuts():
     first, second, third = scene(1, 20), scene(2, 30), scene(3, 20)
     frames = first[:10] + mixed(first[10:], second[:10]) + second[10:20]
@@ -73,7 +81,7 @@ def test_a_cut_from_black_is_one():
 def test_noise_without_a_picture_does_not_cut_forever():
     random = np.random.default_rng(0)
     frames = [random.uniform(0, 255, SIZE) for _ in range(40)]
-    assert len(cuts(frames)) <= 2
+    assert len(cuts(frames)) <= USUAL_FRAMES // 2 + 1  # until great changes are the usual ones
 
 
 @pytest.mark.parametrize("n_frames", range(4))

@@ -112,7 +112,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     variants = tuple(_variants(path, content, recipe_as_mapping(shared)))
     if not any(variant.is_base for variant in variants):
         raise UsageError(f"{path}: base = {content.get('base')!r} is none of its variants, one of which was expected.")
-    return Study(path.stem, variants, _test_plan(path, content.get("test", {})))
+    study = Study(path.stem, variants, _test_plan(path, content.get("test", {})))
+    for variant in variants:
+        if variant.start and study.start_of(variant) is None:
+            raise UsageError(f"{path}: {variant.title} goes on from {variant.start}, which is none of its variants.")
+    return study
 
 
 def merged(content: Content, changes: Content) -> dict[str, Any]:

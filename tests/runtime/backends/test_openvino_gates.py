@@ -90,3 +90,28 @@ def test_padding_strides_and_dilation_stay():
         strict=True,
     ):
         np.testing.assert_allclose(ours, plain, atol=0.05)  # bfloat16 where the processor prefers it
+
+
+@pytest.mark.parametrize("shape", [(1, 2 * GATE, 1, 1), (2 * GATE, 1, 1), (1, 1, 1, 1), (1, SIZE[1])])
+def test_a_bias_of_any_rank_is_cut_where_its_channels_are(shape):
+    x = ops.parameter([1, CHANNELS, *SIZE], np.float32)
+    bias = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+
+    def made() -> openvino.Model:
+        wide = ops.add(convolved(x, 2 * GATE, 3), ops.constant(bias))
+        return openvino.Model([ops.relu(gate) for gate in gates(wide, 2)], [x])
+
+    changed, values = made(), np.random.default_rng(1).normal(size=(1, CHANNELS, *SIZE)).astype(np.float32)
+    assert gates_before_split(changed) == 1
+    precise = {"INFERENCE_PRECISION_HINT": "f32"}
+    results = [openvino.compile_model(model, "CPU", precise)([values]).values() for model in (changed, made())]
+    for ours, plain in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=ROUNDING)
+
+
+def test_integer_filters_stay_what_they_are():
+    x = ops.parameter([1, CHANNELS, *SIZE], np.float32)
+    integers = ops.constant(np.ones((2 * GATE, CHANNELS, 3, 3), np.int8))
+    wide = ops.convolution(x, ops.convert(integers, np.float32), [1, 1], [1, 1], [1, 1], [1, 1])
+    model = openvino.Model([ops.relu(gate) for gate in gates(wide, 2)], [x])
+    assert gates_before_split(model) == 0

@@ -62,6 +62,7 @@ def test_low_delay_variants_go_on_from_their_all_intra_namesakes():
         ("frames = 20", "frame = 20", "nothing is called 'frame'"),
         ("schedule = { steps", "schedule = { step", "nothing is called 'step'"),
         ('start_from = "ai-tu3"', 'start_from = "ai"', "start_from = 'ai' is none of its codings"),
+        ("f3 = {}", 'f3 = { codings = ["ldp-hm-tu3"] }', "f3 goes on from ai-tu3/f3, which is none of its variants"),
         ("f3 = {}", "f3 = { nets.a = 1 }", r"\[nets\] is no section"),
     ],
 )
