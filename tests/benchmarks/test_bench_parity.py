@@ -80,7 +80,7 @@ def test_the_script_keeps_what_another_machine_has_measured(tmp_path, monkeypatc
     monkeypatch.setattr(bench_parity, "rows_of", lambda network, *_: [{**not_run, "network": network}])
     out = tmp_path / "parity.csv"
     bench_parity.report.write_rows(out, [measured])
-    assert main(["--output", str(out)]) == 0
+    assert main(["--networks", "live", "tgafnet", "--output", str(out)]) == 0
     assert read_rows(out) == [measured, {**not_run, "network": "tgafnet"}]
 
 

@@ -405,7 +405,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
 
 def test_a_folder_that_went_away_is_an_error(tmp_path):
     path = make_video(tmp_path / "in.mp4")
-    with pytest.raises(CvqeError, match="writing failed"):
+    with pytest.raises(CvqeError, match="can't be written"):
         enhance(path, tmp_path / "gone" / "out.mp4")
 
 

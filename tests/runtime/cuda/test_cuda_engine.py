@@ -263,7 +263,7 @@ def test_the_pipeline_in_threads_gives_every_frame_its_own_result(video, ahead, 
     lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(16, 32) for shown in frames_of(video)]
     wanted = expected([lumas], 2, [20.0 + number for number in range(23)], None)
     np.testing.assert_array_equal(sink.lumas, [luma for luma, _ in wanted])
-    assert set(pipeline.progress.busy_s) == {"decode", "upload", "compute", "download", "encode"}
+    assert set(pipeline.progress.busy_s) == {"decode", "cuts", "upload", "compute", "download", "encode"}
     assert pipeline.progress.busy_s["compute"] > 0
     engine.close()
     assert cuda.live() == []
