@@ -28,7 +28,8 @@ from runtime.batch_run import KEPT, Batch, FileResult, worst
 
 def parse_args(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read our options, and check those for stream.py before any file is begun."""
-    own, _, more = (argv[: argv.index("--")], "--", argv[argv.index("--") + 1 :]) if "--" in argv else (argv, "", [])
+    end = argv.index("--") if "--" in argv else len(argv)
+    own, more = argv[:end], argv[end + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="*", help="files, folders, patterns")
     parser.add_argument("--list", type=Path, dest="list_file", help="text file with one input a line")

@@ -10,24 +10,9 @@ from runtime.output_path import default_output
 
 VIDEO_ENDINGS = frozenset(
     {
-        *(
-            ".3gp",
-            ".avi",
-            ".flv",
-            ".ivf",
-            ".m4v",
-            ".mkv",
-            ".mov",
-            ".mp4",
-            ".mxf",
-            ".nut",
-            ".ogv",
-            ".webm",
-            ".wmv",
-            ".y4m",
-        ),
+        *(".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mxf", ".nut", ".ogv", ".webm", ".wmv"),
         *(".m2ts", ".mpeg", ".mpg", ".mts", ".ts", ".vob"),
-        *(".264", ".265", ".av1", ".h264", ".h265", ".hevc"),
+        *(".264", ".265", ".av1", ".h264", ".h265", ".hevc", ".ivf", ".y4m"),
     }
 )
 OWN_WORDS = (".enhanced", ".partial")  # before the ending: outputs are no inputs of the next batch
