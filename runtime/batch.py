@@ -24,6 +24,7 @@ from cvqe.errors import CvqeError, ExitCode
 from runtime import stream
 from runtime.batch_files import Job, find_jobs
 from runtime.batch_run import KEPT, Batch, FileResult, worst
+from runtime.option_values import whole_number
 
 
 def parse_args(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -34,7 +35,7 @@ def parse_args(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("inputs", nargs="*", help="files, folders, patterns")
     parser.add_argument("--list", type=Path, dest="list_file", help="text file with one input a line")
     parser.add_argument("-o", "--output", type=Path, help="folder for the outputs [beside each, as NAME.enhanced.mp4]")
-    parser.add_argument("--workers", type=stream.whole_number(1, 64), default=1, help="files at once [%(default)s]")
+    parser.add_argument("--workers", type=whole_number(1, 64), default=1, help="files at once [%(default)s]")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that are there")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(own)

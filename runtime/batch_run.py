@@ -89,8 +89,9 @@ class Batch:
         return _result(job, process.returncode, text, said)
 
     def _started(self, job: Job) -> "subprocess.Popen[str] | None":
-        # an output without its final name is of a run that was killed: nothing else would ever remove it
-        command = [sys.executable, str(STREAM), str(job.source), "-o", str(job.output), "--json", "--overwrite"]
+        # what is there without its final name is of a run that was killed: it goes on, or begins anew if it has to
+        ways = ["--json", "--overwrite", *["--resume"] * (not self._overwrites)]
+        command = [sys.executable, str(STREAM), str(job.source), "-o", str(job.output), *ways]
         with self._lock:
             if self.is_stopped:
                 return None
@@ -119,8 +120,9 @@ def _result(job: Job, exit_code: int, text: str, said: str) -> FileResult:
     try:
         summary = json.loads(text)
     except ValueError:  # it ended with an error, whose sentence is the last thing it said
-        lines = [line.removeprefix("stream: ") for line in said.replace("\r", "\n").splitlines() if line.strip()]
-        outcome = lines[-1] if lines else f"ended with {exit_code} and without a word"
+        lines = [line for line in said.replace("\r", "\n").splitlines() if line.strip()]
+        own = [line.removeprefix("stream: ") for line in lines if line.startswith("stream: ")]
+        outcome = (own or lines)[-1] if lines else f"ended with {exit_code} and without a word"
         if exit_code == -signal.SIGTERM:  # it had not begun to decode
             exit_code, outcome = ExitCode.INTERRUPTED, "interrupted, nothing was kept"
         return FileResult(str(job.source), str(job.output), exit_code, outcome)

@@ -1,7 +1,9 @@
-"""Time stamps of copied packets that a muxer accepts: there is one, and dts never goes back."""
+"""Time stamps of packets that a muxer accepts: there is one, dts never goes back, and never lies past pts."""
 
 from av.packet import Packet
 from av.stream import Stream
+
+FURTHEST_AHEAD_S = 24 * 60 * 60  # no gap between two frames is so long
 
 
 class DtsRepair:
@@ -21,6 +23,9 @@ class DtsRepair:
         if packet.pts is None and packet.dts is None:
             self.n_repaired += 1
             packet.dts = self._earliest or 0
+        if _is_out_of_reach(packet):
+            self.n_repaired += 1
+            packet.dts = packet.pts
         if packet.dts is not None and self._earliest is not None and packet.dts < self._earliest:
             self.n_repaired += 1
             packet.dts = self._earliest
@@ -29,3 +34,10 @@ class DtsRepair:
             packet.pts = packet.dts
         if packet.dts is not None:
             self._earliest = packet.dts + self._step
+
+
+def _is_out_of_reach(packet: "Packet[Stream]") -> bool:
+    """Tell whether a packet would be decoded after it is shown, or absurdly long before."""
+    if packet.pts is None or packet.dts is None:
+        return False
+    return not 0 <= (packet.pts - packet.dts) * packet.time_base <= FURTHEST_AHEAD_S

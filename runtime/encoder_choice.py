@@ -7,11 +7,12 @@ from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
 from cvqe.errors import CvqeError, UsageError
-from runtime.encoder_settings import EncoderOptions, configure, settings
+from runtime.encoder_settings import EncoderOptions, configure, keeps_fields, settings
 from runtime.video_info import VideoInfo
 
 _LOSSLESS = "ffv1"
 _MPEGTS_VIDEO = {"h264", "hevc", "mpeg2video", "mpeg1video", "mpeg4"}
+_VIDEO = {"mpegts": _MPEGTS_VIDEO, "rtsp": _MPEGTS_VIDEO | {"vp8", "vp9", "av1"}}
 # the same samples in another order, for encoders that know only one of the two
 _SAME_SAMPLES = {
     "nv12": "yuv420p",
@@ -52,8 +53,10 @@ def choose_encoder(info: VideoInfo, options: EncoderOptions, container: str) -> 
             f"crf {options.crf:g} and qp {options.qp} exclude each other; give one of --crf and --encoder-qp"
         )
     if options.encoder is not None:
-        return _named(options.encoder, info, options, container)
-    return _first_fitting(info, options, container)
+        chosen = _named(options.encoder, info, options, container)
+    else:
+        chosen = _first_fitting(info, options, container)
+    return _noting_lost_fields(chosen, info)
 
 
 def _named(name: str, info: VideoInfo, options: EncoderOptions, container: str) -> ChosenEncoder:
@@ -65,13 +68,26 @@ def _named(name: str, info: VideoInfo, options: EncoderOptions, container: str) 
 
 def _first_fitting(info: VideoInfo, options: EncoderOptions, container: str) -> ChosenEncoder:
     refusals: list[str] = []
-    for name in ("libx264" if info.bit_depth == 8 else "libx265", "libsvtav1", _LOSSLESS):
+    for name in _candidates(info):
         chosen, refusal = _tried(name, info, options if not refusals else options.without_quality(), container)
         if chosen is None:
             refusals.append(refusal)
         else:
             return _with_note(chosen, refusals, options)
     raise CvqeError(f"no encoder takes these frames: {'; '.join(refusals)}. Write a Matroska file:  -o out.mkv")
+
+
+def _candidates(info: VideoInfo) -> list[str]:
+    usual = ["libx264"] if info.bit_depth == 8 or info.is_interlaced else []  # of the usual ones it alone keeps fields
+    deep = ["libx265"] if info.bit_depth > 8 else []
+    return [*usual, *deep, "libsvtav1", _LOSSLESS]
+
+
+def _noting_lost_fields(chosen: ChosenEncoder, info: VideoInfo) -> ChosenEncoder:
+    if not info.is_interlaced or keeps_fields(chosen.name):
+        return chosen
+    lost = f"{chosen.name} can't say that the video is interlaced: players will show both fields at once"
+    return replace(chosen, note="; ".join(filter(None, [chosen.note, lost])))
 
 
 def _with_note(chosen: ChosenEncoder, refusals: list[str], options: EncoderOptions) -> ChosenEncoder:
@@ -98,7 +114,8 @@ def _tried(name: str, info: VideoInfo, options: EncoderOptions, container: str) 
     chosen = ChosenEncoder(name, pixel_format, settings(name, options, info))
     if not _opens(chosen, info, options.threads):
         _check_quality(chosen, info, options)
-        return None, f"{name} refuses {info.width}x{info.height} {info.pixel_format}"
+        woven = "interlaced " if info.is_interlaced else ""
+        return None, f"{name} refuses {info.width}x{info.height} {woven}{info.pixel_format}"
     return chosen, ""
 
 
@@ -129,7 +146,7 @@ def _accepted_format(codec: av.Codec, name: str) -> str | None:
 
 
 def _container_holds(container: str, codec: av.Codec) -> bool:
-    if container == "mpegts":  # FFmpeg would write anything, as data that nothing can play
-        return codec.canonical_name in _MPEGTS_VIDEO
+    if container in _VIDEO:  # FFmpeg would write anything, as data that nothing can play
+        return codec.canonical_name in _VIDEO[container]
     with av.open("/dev/null", "w", format=container) as scratch:
         return codec.name in scratch.supported_codecs

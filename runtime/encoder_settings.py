@@ -16,6 +16,11 @@ _DEFAULTS = {
     "libx265": {"preset": "veryfast", "crf": "14"},
     "libsvtav1": {"preset": "8", "crf": "17"},  # of 63, where x264's 14 is of 51
 }
+# no picture is held back to look at later ones
+_LIVE = {"libx264": {"tune": "zerolatency"}, "libx265": {"tune": "zerolatency"}}
+_NARROW_PX = 16  # FFV1 cuts pictures into slices of its own accord, and refuses what is too narrow for its usual ones
+KEYFRAME_S = 2  # of a live stream: so long waits who joins it
+_WEAVERS = {"libx264", "ffv1", "mpeg2video", "prores_ks"}  # what they write is interlaced, each frame in its own order
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class EncoderOptions:
         crf, qp: constant quality, constant quantiser; one of them, in the encoder's own scale.
         preset: the encoder's own word for speed.
         threads: 0 means as many as there are cores.
+        is_live: give every picture out at once, and a key frame every two seconds for those who join.
     """
 
     encoder: str | None = None
@@ -34,6 +40,7 @@ class EncoderOptions:
     qp: int | None = None
     preset: str | None = None
     threads: int = 0
+    is_live: bool = False
 
     def without_quality(self) -> "EncoderOptions":
         """Drop what was said in the words of an encoder that isn't used."""
@@ -50,6 +57,8 @@ def settings(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, s
     if options.qp is not None:
         for of_constant_quality in ("crf", "aq-mode"):
             chosen.pop(of_constant_quality, None)
+    if options.is_live:
+        chosen |= _LIVE.get(name, {}) | {"g": str(round(KEYFRAME_S * info.average_rate) or 1)}
     known = {option.name for option in av.CodecContext.create(name, "w").supported_options.private}
     for option, value in (("crf", options.crf), ("qp", options.qp), ("preset", options.preset)):
         if value is not None:
@@ -57,16 +66,25 @@ def settings(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str, s
     return chosen | _own_params(name, options, info)
 
 
+def keeps_fields(name: str) -> bool:
+    """Tell whether an encoder can write interlaced video; to others every frame is a picture of one moment."""
+    return name in _WEAVERS
+
+
 def configure(
     context: VideoCodecContext, info: VideoInfo, pixel_format: str, options: dict[str, str], threads: int
 ) -> None:
-    """Prepare an encoder that isn't open yet: size, clock, aspect, colours, options."""
+    """Prepare an encoder that isn't open yet: size, clock, aspect, fields, colours, options."""
     context.width, context.height, context.pix_fmt = info.width, info.height, pixel_format
     context.time_base, context.framerate = info.time_base, info.average_rate
     if info.sample_aspect_ratio is not None:
         context.sample_aspect_ratio = info.sample_aspect_ratio
     context.thread_count = threads
     context.flags |= Flags.frame_duration
+    if info.field_order is not None:
+        context.field_order = info.field_order  # for the container; in the stream it stands with every frame
+        if keeps_fields(context.name):
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     context.options = options
     info.color.apply(context)
 
@@ -91,4 +109,6 @@ def _own_params(name: str, options: EncoderOptions, info: VideoInfo) -> dict[str
     if name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "0")  # its only way to be quiet
         return {"svtav1-params": f"lp={options.threads}"} if options.threads else {}
-    return {"slicecrc": "1"} if name == "ffv1" else {}
+    if name == "ffv1":
+        return {"slicecrc": "1", **({"slices": "1"} if min(info.width, info.height) < _NARROW_PX else {})}
+    return {}

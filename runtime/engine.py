@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from cvqe.engine_manifest import LIBRARIES
 from cvqe.errors import BackendError, ModelError, ShapeError, UsageError
-from cvqe.manifest import GUIDE, QP, Manifest
+from cvqe.manifest import GUIDE, HIDDEN, QP, QUANTISED, Manifest
 from runtime.backend_list import BACKENDS, automatic, installed_version
 from runtime.engine_file import built_from, load_engine_manifest
 from runtime.gpu_presence import gpu_obstacle
 from runtime.model_file import ModelFile
+from runtime.quantised_file import refuse_other_precision
 
 Luma = NDArray[np.uint8]
 Guide = NDArray[np.float32]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", *QUANTISED)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class Engine(Protocol):
             ShapeError: the guide has another size or type.
         """
 
+    def reset(self) -> None:
+        """Begin another scene: a recurrent network forgets the frames before; any other has nothing to forget."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -87,8 +91,7 @@ def open_engine(request: EngineRequest, backend: str = "auto") -> Choice:
     """
     if request.precision not in PRECISIONS:
         raise UsageError(f"no precision {request.precision!r}; choose one of {', '.join(PRECISIONS)}.")
-    if request.precision == "int8":
-        raise BackendError(f"{request.model.path} holds no INT8 scales; choose --precision auto.")
+    refuse_other_precision(request.model, request.precision)
     if request.model.is_engine and backend not in ("auto", *LIBRARIES):
         raise UsageError(
             f"{request.model.path} is a TensorRT engine, which --backend {backend} can't run; choose --backend auto, "
@@ -125,6 +128,12 @@ def frame_inputs(
 def names_of_frame_inputs(manifest: Manifest) -> list[str]:
     """Return the names of what `frame_inputs` gives."""
     return [*[QP] * manifest.takes_qp, *[GUIDE] * manifest.takes_guide]
+
+
+def hidden_start(manifest: Manifest, height: int, width: int) -> dict[str, NDArray[np.float32]]:
+    """Return what a recurrent network is fed where a scene begins: HIDDEN [1, C, H, W], all zeros; else nothing."""
+    shape = (1, manifest.hidden_channels, height, width)
+    return {HIDDEN: np.zeros(shape, np.float32)} if manifest.is_recurrent else {}
 
 
 def last_words(error: Exception) -> str:

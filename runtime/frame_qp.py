@@ -4,6 +4,7 @@ import av
 import numpy as np
 from av.sidedata.encparams import VideoEncParams, VideoEncParamsType
 
+from runtime.side_data import attached
 from runtime.vp9_qp import qp_from_vp9
 
 # to be set on a decoder before it opens; H.264 and VP9 heed it
@@ -31,10 +32,7 @@ def frame_qp(picture: av.VideoFrame) -> float | None:
 
 
 def _encoding_params(picture: av.VideoFrame) -> VideoEncParams | None:
-    try:
-        found = picture.side_data.get("VIDEO_ENC_PARAMS")
-    except ValueError:  # PyAV gives up on all side data when it meets a kind that it doesn't know
-        return None
+    found = attached(picture).get("VIDEO_ENC_PARAMS")
     return found if isinstance(found, VideoEncParams) else None
 
 

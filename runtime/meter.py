@@ -89,6 +89,10 @@ class Meter:
             psnrs.append(min(psnr_db(pristine, plane, self._peak), FLAT_DB))
             ssims.append(ssim(pristine, plane, self._peak))
 
+    def skip(self) -> None:
+        """Pass over one frame of the reference."""
+        next(self._frames, None)
+
     def close(self) -> None:
         """Close the reference."""
         self._source.close()

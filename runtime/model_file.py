@@ -11,12 +11,15 @@ from shlex import quote
 import onnx
 
 from cvqe.errors import BackendError, ModelError, UsageError
-from cvqe.manifest import ENHANCED, GUIDE, QP, WINDOW, Manifest, manifest_from_properties
+from cvqe.manifest import ENHANCED, GUIDE, HIDDEN, QP, QUANTISED, WINDOW, Manifest, manifest_from_properties
 from cvqe.pixels import with_pixel_ends
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT_MODEL = "live"
 ENGINE_SUFFIX = ".engine"
+_CALIBRATED = tuple(
+    f"_{precision}" for precision in QUANTISED
+)  # ends of names: files that stand beside a network's own
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def load_model_file(path: Path) -> ModelFile:
 
 def _refuse_foreign_ends(model: onnx.ModelProto, manifest: Manifest, path: Path) -> None:
     inputs, outputs = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
-    takes = {QP: manifest.takes_qp, GUIDE: manifest.takes_guide}
+    takes = {QP: manifest.takes_qp, GUIDE: manifest.takes_guide, HIDDEN: manifest.is_recurrent}
     is_ours = inputs[:1] == [WINDOW] and outputs[:1] == [ENHANCED]
     if not is_ours or any((name in inputs) != is_taken for name, is_taken in takes.items()):
         wanted, unwanted = ([repr(name) for name in takes if takes[name] == is_taken] for is_taken in (True, False))
@@ -108,6 +111,19 @@ def _refuse_foreign_ends(model: onnx.ModelProto, manifest: Manifest, path: Path)
         raise ModelError(
             f"{path} takes {inputs} and gives {outputs}; {' and '.join([repr(WINDOW), *wanted])}{without}, and "
             f"{ENHANCED!r}, were expected. Export it again:  python export/to_onnx.py"
+        )
+    _refuse_other_window(model.graph.input[0], manifest, path)
+
+
+def _refuse_other_window(window: onnx.ValueInfoProto, manifest: Manifest, path: Path) -> None:
+    """Compare the first input with what the file says of itself."""
+    kind = window.type.tensor_type
+    n_frames = [each.dim_value for each in kind.shape.dim][1:2]
+    if kind.elem_type != onnx.TensorProto.UINT8 or n_frames not in ([manifest.window_frames], [0]):
+        found = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+        raise ModelError(
+            f"{path}: its {WINDOW!r} is {found} of {n_frames or 'no'} frames; uint8 of {manifest.window_frames} frames "
+            "was expected. Export it again:  python export/to_onnx.py"
         )
 
 
@@ -129,10 +145,8 @@ def model_versions(name: str, folder: Path = WEIGHTS) -> list[ModelFile]:
     """
     if Path(name).suffix or Path(name).exists():
         return [load_model_file(Path(name))]
-    versions = [
-        load_model_file(path)
-        for path in sorted([*folder.glob(f"{escape(name)}.onnx"), *folder.glob(f"{escape(name)}_qp*.onnx")])
-    ]
+    of_qps = [path for path in folder.glob(f"{escape(name)}_qp*.onnx") if not path.stem.endswith(_CALIBRATED)]
+    versions = [load_model_file(path) for path in sorted([*folder.glob(f"{escape(name)}.onnx"), *of_qps])]
     if not versions:
         shipped = ", ".join(sorted(path.stem for path in folder.glob("*.onnx"))) or "none"
         raise UsageError(

@@ -63,11 +63,12 @@ class DrawnVideo:
         """Remove what was written, unless it was closed."""
         if self._muxer is not None:
             self._muxer.discard()
+            self._partial.unlink(missing_ok=True)
             self._muxer = None
 
     def _open(self, rgb: Rgb) -> None:
         container = av.open(str(self._partial.absolute()), "w", format=container_format(self._path))
-        self._muxer = Muxer(container, self._partial)
+        self._muxer = Muxer(container, str(self._partial))
         try:
             video = container.add_stream(ENCODER, rate=self._rate)
         except UnknownCodecError as error:

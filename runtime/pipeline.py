@@ -27,14 +27,15 @@ from runtime.coding_order import CodingOrder
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
 from runtime.encoder import Sink
-from runtime.engine import Engine, Guide
+from runtime.engine import Engine, Enhanced, Guide
+from runtime.latency import Latency
 from runtime.meter import Meter
 from runtime.ring import FrameRing, Window
 from runtime.scene_cuts import SceneCuts, with_thumbnails
 from runtime.slots import RingLayout
 from runtime.split_view import before_and_after
 from runtime.stages import Channel, Stages
-from runtime.streaming import Pending, streaming
+from runtime.streaming import Done, Pending, streaming
 
 CHANNEL_FRAMES = 4  # decoded frames, or enhanced ones and packets, that may wait between two stages
 
@@ -49,19 +50,22 @@ class PendingFrame:
 
 @dataclass(frozen=True)
 class SubmittedFrame:
-    """A frame that is being enhanced, and the window that is read meanwhile."""
+    """A frame that is being enhanced, the window that is read meanwhile, and when that began; None: it is not."""
 
     frame: Frame
     window: Window[Any]
     pending: Pending
+    begun_s: float | None
 
 
 @dataclass(frozen=True)
 class EnhancedFrame:
-    """A frame and its new luma."""
+    """A frame and its new luma, or the decoded one where the network broke down; when it began to be enhanced."""
 
     frame: Frame
     luma: NDArray[np.uint8]
+    is_fallen_back: bool
+    begun_s: float | None
 
 
 @dataclass
@@ -83,7 +87,8 @@ class Pipeline:
 
     `qp_of` says which quantiser the engine is told with a frame: its own, unless something else is asked for.
     `guide_of` makes its guide; None where the network takes none. With `by_scene` no window reaches across a cut.
-    `is_split` leaves the left half of every written picture as it was decoded.
+    `is_split` leaves the left half of every written picture as it was decoded. `latency` says which frames aren't
+    enhanced, to keep up. `is_recurrent`: the network goes on from what the frames before left behind.
     """
 
     def __init__(
@@ -97,9 +102,12 @@ class Pipeline:
         guide_of: Callable[[Frame], Guide] | None = None,
         by_scene: bool = True,
         is_split: bool = False,
+        latency: Latency | None = None,
+        is_recurrent: bool = False,
     ) -> None:
         self.source, self.sink, self.meter, self.qp_of, self.guide_of = source, sink, meter, qp_of, guide_of
-        self.by_scene, self.is_split = by_scene, is_split
+        self.by_scene, self.is_split, self.is_recurrent = by_scene, is_split, is_recurrent
+        self.latency = latency or Latency()
         self.progress = Progress()
         self.stages = Stages()
         self.wants_end = threading.Event()  # set: decode no further, finish what is under way
@@ -113,6 +121,7 @@ class Pipeline:
         self.submitted: Channel[SubmittedFrame] = self.stages.channel(self.ring.n_slots)
         self.outgoing: Channel[EnhancedFrame | CopiedPacket] = self.stages.channel(CHANNEL_FRAMES)
         self._busy_lock = threading.Lock()
+        self._broke_down = threading.Event()
 
     def run(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
         """Run all stages to the end of the source.
@@ -131,6 +140,14 @@ class Pipeline:
             if not self.stages.is_stuck():  # a thread that hangs may still use the ring
                 self.ring.slots.close()
         return self.progress
+
+    def end_early(self) -> None:
+        """Let the decoder stop after the frame it is at; what is under way is finished."""
+        self.wants_end.set()
+        self.source.stop()
+
+    def _is_over(self) -> bool:
+        return self.wants_end.is_set() or self.stages.is_stopped
 
     @contextmanager
     def busy(self, stage: str) -> Iterator[None]:
@@ -155,7 +172,7 @@ class Pipeline:
                 break
             if isinstance(item, Frame):
                 self.progress.n_decoded += 1
-                self.frames.put(item)
+                self.frames.put(self.latency.due(item, self._is_over))
             else:
                 self.outgoing.put(item)
         self.frames.end()
@@ -164,13 +181,15 @@ class Pipeline:
         """Look for cuts, make every frame's guide, and copy its luma to where the engine computes, once."""
         order = CodingOrder()
         for frame, begins_scene in self._by_scene():
-            if begins_scene:
+            self.progress.n_scene_cuts += begins_scene
+            if frame.follows_gap:
+                order = CodingOrder()
+            if begins_scene or frame.follows_gap:
                 self.ring.end_scene()
-                self.progress.n_scene_cuts += 1
             self.pending.put(PendingFrame(frame, self._guide(frame)))
             luma = frame.luma
             with self.busy("upload"):
-                self.ring.write(luma, order.count(frame))
+                self.ring.write(luma, order.count(frame), frame.qp)
         self.ring.finish()
 
     def _by_scene(self) -> Iterator[tuple[Frame, bool]]:
@@ -196,12 +215,28 @@ class Pipeline:
         """Have each window's target enhanced."""
         for window in self.ring.windows():
             waiting = self.pending.get()
-            frame = waiting.frame
-            assert frame.number == window.number
+            assert waiting.frame.number == window.number
             with self.busy("compute"), self._explained(window):
-                pending = self.engine.submit(window.frames, self.qp_of(frame), waiting.guide)
-            self.submitted.put(SubmittedFrame(frame, window, pending))
+                self._reset_before(window)
+                self.submitted.put(self._submitted(window, waiting))
         self.submitted.end()
+
+    def _reset_before(self, window: Window[Any]) -> None:
+        """Let a recurrent network forget the scene before, or a state that is no number any more."""
+        if window.begins_scene or self._broke_down.is_set():
+            self._broke_down.clear()
+            self.engine.reset()
+
+    def _submitted(self, window: Window[Any], waiting: PendingFrame) -> SubmittedFrame:
+        frame = waiting.frame
+        qp = self.qp_of(frame)  # of every frame: what is told of one may be that of the last that knew it
+        # an earlier run has enhanced it, or there is no time left to; a recurrent network needs what the former leave
+        # behind, and sees them again
+        is_found = frame.number < self.sink.n_found and not self.is_recurrent
+        if is_found or self.latency.skips(frame):
+            return SubmittedFrame(frame, window, Done(Enhanced(frame.luma, is_finite=True)), None)
+        begun_s = time.monotonic()
+        return SubmittedFrame(frame, window, self.engine.submit(window.frames, qp, waiting.guide), begun_s)
 
     def download(self) -> None:
         """Take the results; where the network breaks down the decoded luma stays."""
@@ -213,8 +248,10 @@ class Pipeline:
                     enhanced = pending.result()
             window.release()
             if not enhanced.is_finite:
-                self.progress.n_fallen_back += 1
-            self.outgoing.put(EnhancedFrame(frame, enhanced.luma if enhanced.is_finite else frame.luma))
+                self._broke_down.set()  # what a recurrent network left behind may be no number either
+                self.progress.n_fallen_back += frame.number >= self.sink.n_found
+            luma = enhanced.luma if enhanced.is_finite else frame.luma
+            self.outgoing.put(EnhancedFrame(frame, luma, not enhanced.is_finite, submitted.begun_s))
         self.outgoing.end()
 
     @contextmanager
@@ -239,11 +276,24 @@ class Pipeline:
                 with self.busy("encode"):
                     self.sink.copy_packet(item)
                 continue
-            if self.meter:
-                with self.busy("measure"):
-                    self.meter.measure(item.frame.luma, item.luma)
-            with self.busy("encode"):
-                self.sink.write_frame(self._shown(item))
+            if item.frame.number < self.sink.n_found:
+                self._skip(item.frame)
+            else:
+                self._write(item)
             self.progress.n_written += 1
+            self.latency.see_written(item.frame, self.progress.n_decoded, item.begun_s)
             if on_progress:
                 on_progress(self.progress)
+
+    def _skip(self, frame: Frame) -> None:
+        if self.meter:
+            self.meter.skip()
+        with self.busy("encode"):
+            self.sink.skip_frame(frame.picture)
+
+    def _write(self, item: EnhancedFrame) -> None:
+        if self.meter:
+            with self.busy("measure"):
+                self.meter.measure(item.frame.luma, item.luma)
+        with self.busy("encode"):
+            self.sink.write_frame(self._shown(item), item.is_fallen_back)

@@ -6,9 +6,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvqe.neighbors import ADJACENT, reach, spacings
+from cvqe.neighbors import ADJACENT, Distances, offsets, patterns, reach
 
 Luma = NDArray[np.uint8]
+NEXT: Distances = (1, 1)
 WindowT_co = TypeVar("WindowT_co", covariant=True)
 
 
@@ -17,8 +18,8 @@ class RingLayout:
     """How many places a ring has, and which of them make a window.
 
         places    0 1 2 ... N-1 | copies of 0 .. 2S-1         N = 2S + 1 + ahead slots
-        window    R = 1, S = 2, from place 0:    . 1 2 3 .    spacing 1
-                                                 0 . 2 . 4    spacing 2
+        window    R = 1, S = 2, from place 0:    . 1 2 3 .    distances 1, 1
+                                                 0 . 2 . 4    distances 2, 2
 
     Attributes:
         radius: R, frames on either side of the target that the network sees.
@@ -45,9 +46,9 @@ class RingLayout:
         return reach(self.neighbors, self.radius)
 
     @property
-    def spacings(self) -> tuple[int, ...]:
-        """Every distance there is between the frames of a window."""
-        return spacings(self.neighbors)
+    def patterns(self) -> tuple[Distances, ...]:
+        """Every pair of distances between the frames of a window; nothing where there are too many."""
+        return patterns(self.neighbors)
 
     @property
     def n_slots(self) -> int:
@@ -64,10 +65,9 @@ class RingLayout:
         """Windows that can be handed out and not released at the same time."""
         return self.ahead + 1
 
-    def places(self, start: int, spacing: int = 1) -> range:
+    def places(self, start: int, distances: Distances = NEXT) -> list[int]:
         """Return the places of a window among the 2S+1 from `start` on."""
-        target = start + self.reach
-        return range(target - self.radius * spacing, target + self.radius * spacing + 1, spacing)
+        return [start + self.reach + offset for offset in offsets(self.radius, distances)]
 
 
 class Slots(Protocol[WindowT_co]):
@@ -81,17 +81,18 @@ class Slots(Protocol[WindowT_co]):
     def copy(self, source: int, target: int) -> None:
         """Put the frame of one place in another."""
 
-    def window(self, start: int, spacing: int = 1) -> WindowT_co:
-        """Return layout.places(start, spacing) as the engine takes them; what was written before is seen there."""
+    def window(self, start: int, distances: Distances = NEXT) -> WindowT_co:
+        """Return layout.places(start, distances) as the engine takes them; what was written before is seen there."""
 
     def close(self) -> None:
         """Give the memory back; no window is used any more."""
 
 
 class HostSlots:
-    """Places in one array; a window is a view of [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs.
+    """Places in one array; a window is [2R+1, H, W], or [2R+1, H, W, 2] for byte pairs.
 
-    Its frames are each in one piece, and all together where their spacing is 1.
+    It is a view where its frames stand equally far apart, else a copy. Its frames are each in one piece, and all
+    together where they stand next to each other.
     """
 
     def __init__(self, layout: RingLayout, frame_shape: tuple[int, ...]) -> None:
@@ -106,10 +107,11 @@ class HostSlots:
         """See `Slots`."""
         self._places[target] = self._places[source]
 
-    def window(self, start: int, spacing: int = 1) -> Luma:
+    def window(self, start: int, distances: Distances = NEXT) -> Luma:
         """See `Slots`."""
-        places = self.layout.places(start, spacing)
-        return self._places[places.start : places.stop : places.step]
+        places = self.layout.places(start, distances)
+        before, behind = distances
+        return self._places[places[0] : places[-1] + 1 : before] if before == behind else self._places[places]
 
     def close(self) -> None:
         """Do nothing: the array goes with its last view."""

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.format import Flags as FormatFlags
+from av.packet import Packet
 from av.rational import AVRational
 from av.stream import AttachmentStream, Discard, Stream
 
+from runtime.aac_config import missing_config
 from runtime.copied_packet import CopiedPacket
 from runtime.decoder import Source
+from runtime.destination import Destination
 from runtime.dts_repair import DtsRepair
 from runtime.metadata import stream_metadata
 from runtime.muxer import Muxer
@@ -22,6 +26,12 @@ _MPEGTS_CODECS = {
     *("h264", "hevc", "mpeg2video", "mpeg1video", "mpeg4"),
     *("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle", "klv", "scte_35", "smpte_2038", "timed_id3"),
 }
+# what travels by RTP: a broadcast's streams without its subtitles, and what else has a payload format
+_RTP_CODECS = {
+    *("aac", "ac3", "eac3", "mp2", "mp3", "opus", "vorbis", "speex", "amr_nb", "amr_wb", "pcm_mulaw", "pcm_alaw"),
+    *("h264", "hevc", "av1", "vp8", "vp9", "mpeg2video", "mpeg1video", "mpeg4"),
+}
+_CODECS = {"mpegts": _MPEGTS_CODECS, "rtsp": _RTP_CODECS}
 _MAY_REPEAT_DTS = int(FormatFlags.ts_nonstrict.value)  # type: ignore[call-overload]  # an int, whatever the stubs say
 
 
@@ -32,6 +42,7 @@ class _Track:
     stream: Stream
     is_mp4_text: bool
     repair: DtsRepair
+    header_filter: BitStreamFilterContext | None  # where each packet tells what the output's container does
 
 
 class StreamCopy:
@@ -39,14 +50,17 @@ class StreamCopy:
 
     Attributes:
         notes: a sentence for every stream that the output's container can't hold.
+        left_out: their indices.
     """
 
-    def __init__(self, source: Source, muxer: Muxer, output: Path) -> None:
+    def __init__(self, source: Source, muxer: Muxer, destination: Destination) -> None:
+        """Prepare to copy a source's streams into an open output."""
         self.notes: list[str] = []
+        self.left_out: list[int] = []
         self._source = source
         self._muxer = muxer
         self._sink = muxer.container
-        self._output = output
+        self._destination = destination
         self._tracks: dict[int, _Track] = {}
 
     @property
@@ -60,31 +74,67 @@ class StreamCopy:
             return
         if self._is_attached_in_matroska(stream):
             self._attach(stream)
-        elif _fits(stream, self._sink.format.name):
+        elif _fits(stream, self._destination.container):
             self._tracks[stream.index] = self._track(stream)
         else:
+            self.left_out.append(stream.index)
             self.notes.append(
-                f"stream {stream.index} ({_described(stream)}) doesn't fit in {self._output.suffix} and is left out; "
-                f"to keep it:  -o {self._output.with_suffix('.mkv').name}"
+                f"stream {stream.index} ({_described(stream)}) doesn't fit in {self._ending} and is left out; "
+                f"to keep it:  {self._advice}"
             )
 
     def copy(self, copied: CopiedPacket) -> None:
-        """Mux a packet, its bytes untouched; nothing happens if its stream was left out."""
+        """Mux a packet, its bytes untouched but for AAC's own headers; nothing happens if its stream was left out."""
         track, packet = self._tracks.get(copied.stream_index), copied.packet
         # the empty text that ends a subtitle in MP4 is the muxer's own work
         if track is None or (track.is_mp4_text and bytes(packet) == b"\0\0"):
             return
+        for each in [packet] if track.header_filter is None else self._without_header(track.header_filter, packet):
+            self._mux(track, each, copied.stream_index in self._source.covers)
+
+    def _mux(self, track: _Track, packet: "Packet[Stream]", is_cover: bool) -> None:
         assert track.stream.time_base is not None
         # a coarser clock may make neighbours equal, so they are mended in the output's
         packet.rescale_ts(AVRational(track.stream.time_base))
-        if copied.stream_index not in self._source.covers:
+        if not is_cover:
             track.repair.mend(packet)
         packet.stream = track.stream
         self._muxer.mux(packet)
 
+    def _without_header(
+        self, header_filter: BitStreamFilterContext, packet: "Packet[Stream]"
+    ) -> "list[Packet[Stream]]":
+        time_base = packet.time_base
+        try:
+            filtered = header_filter.filter(packet)
+        except av.error.InvalidDataError:
+            self._muxer.n_refused += 1
+            return []
+        for each in filtered:
+            each.time_base = time_base
+        return filtered
+
+    @property
+    def _ending(self) -> str:
+        return Path(self._destination.name).suffix or self._destination.container
+
+    @property
+    def _advice(self) -> str:
+        is_file = self._destination.is_seekable
+        return f"-o {Path(self._destination.name).with_suffix('.mkv').name}" if is_file else "--format matroska"
+
     def _track(self, stream: Stream) -> _Track:
+        copy, header_filter = _recreated(stream, self._sink), None
+        if config := self._missing_config(stream):
+            copy.codec_context.extradata = config
+            header_filter = BitStreamFilterContext("aac_adtstoasc", stream)
         may_repeat = bool(self._sink.format.flags & _MAY_REPEAT_DTS) or stream.type not in ("audio", "video")
-        return _Track(_recreated(stream, self._sink), _codec_name(stream) == "mov_text", DtsRepair(may_repeat))
+        return _Track(copy, _codec_name(stream) == "mov_text", DtsRepair(may_repeat), header_filter)
+
+    def _missing_config(self, stream: Stream) -> bytes | None:
+        """Give what must stand in the header; a muxer that can go back writes it itself, after the first packet."""
+        is_told_elsewhere = self._destination.is_seekable or self._destination.container in _CODECS
+        return None if is_told_elsewhere else missing_config(stream)
 
     def _is_chapter_track(self, stream: Stream) -> bool:
         """Tell the text track by which QuickTime names chapters: they are written again from the chapter list."""
@@ -107,8 +157,10 @@ class StreamCopy:
 
 def _fits(stream: Stream, container: str) -> bool:
     """Ask the muxer itself: only a header that is really written shows what it takes."""
-    if stream.type == "unknown" or (container == "mpegts" and _codec_name(stream) not in _MPEGTS_CODECS):
+    if stream.type == "unknown" or (container in _CODECS and _codec_name(stream) not in _CODECS[container]):
         return False
+    if container == "rtsp":  # writes no header without somebody to write it to
+        return True
     try:
         with av.open(io.BytesIO(), "w", format=container) as scratch:
             _recreated(stream, scratch)

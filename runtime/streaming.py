@@ -40,6 +40,8 @@ class StreamingEngine(Engine, Protocol[WindowT]):
     def submit(self, window: WindowT, qp: float | None = None, guide: Guide | None = None) -> Pending:
         """Begin to enhance a window of an open ring, from one thread at a time; results are to be taken in order.
 
+        What reset() begins is for the windows submitted after it, from the same thread.
+
         Args:
             window: of slots.window(); its slots must not be written until the result was taken.
             qp: see `Engine.enhance`; so is `guide`.
@@ -71,6 +73,10 @@ class HostStreaming:
     def enhance(self, frames: Luma, qp: float | None = None, guide: Guide | None = None) -> Enhanced:
         """See `Engine`."""
         return self._engine.enhance(frames, qp, guide)
+
+    def reset(self) -> None:
+        """See `Engine`."""
+        self._engine.reset()
 
     def open_slots(self, layout: RingLayout) -> HostSlots:
         """See `StreamingEngine`."""

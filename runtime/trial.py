@@ -10,7 +10,7 @@ from runtime.engine_file import sizes_at_hand
 from runtime.gpu_presence import gpu_obstacle
 from runtime.model_choice import choose_model
 from runtime.model_file import ModelFile
-from runtime.run import StreamConfig
+from runtime.stream_config import StreamConfig
 
 SIDE = 64  # px; compiles in a moment
 

@@ -10,6 +10,8 @@ from runtime.video_info import VideoInfo
 
 # elsewhere FFmpeg guesses a length from what is there, or from a bit rate
 STORES_ITS_LENGTH = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf", "mxf", "nut"}
+# FFmpeg writes into it when the last frame ends, which for a part cut out of the middle is no length
+_TELLS_ITS_END = "matroska,webm"
 # last frames without a duration, edit lists and rounding stay below this; a cut worth a word does not
 SLACK_SHARE = 0.05
 SLACK_MIN_S, SLACK_MAX_S = 0.5, 2.0
@@ -27,6 +29,8 @@ class Coverage:
         self._info = info
         self._is_per_stream = stream.duration is not None
         self._start_s = _start_s(container, stream, self._is_per_stream)
+        if info.container == _TELLS_ITS_END and 0 < self._start_s < (info.duration_s or 0):
+            self._start_s = 0.0
         self._end_s = self._start_s
 
     def see(self, item: Frame | CopiedPacket) -> None:

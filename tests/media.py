@@ -9,7 +9,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
+from av.filter import Graph
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -19,7 +21,7 @@ CHAPTERS = [
     {"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Beginning"}},
     {"id": 2, "start": 200, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "Ende ü"}},
 ]
-QUIET = {"libx265": {"x265-params": "log-level=none"}, "libsvtav1": {"preset": "10"}}
+QUIET = {"libx265": {"x265-params": "log-level=none:cutree=0"}, "libsvtav1": {"preset": "10"}}
 Draw = Callable[[int, tuple[int, int], str], av.VideoFrame]  # frame number, (width, height), pixel format
 
 
@@ -73,15 +75,18 @@ def make_video(
     muxer_options: dict[str, str] | None = None,
     extras: Extras = SILENT,
     draw: Draw | None = None,
+    fields: str | None = None,
 ) -> Path:
     """Write a moving pattern, or what `draw` draws, (width, height) pixels large, and what `extras` asks for.
 
-    Stamps count in time_base.
+    Stamps count in time_base. `fields` makes interlaced video of the frames: "tff" or "bff".
     """
     rate = Fraction(rate)
     with av.open(str(path), "w", container_options=muxer_options) as container:
         video = _add_video(container, codec, size, pix_fmt, rate, time_base, options)
         _tag(video, color or Color(), sample_aspect_ratio, rotation)
+        if fields:
+            video.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         writers = list(_add_extras(container, extras, path))
         container.start_encoding()
         clock = video.codec_context.time_base
@@ -91,9 +96,23 @@ def make_video(
         for number, pts in enumerate(stamps):
             picture = (draw or pattern)(number, size, pix_fmt)
             picture.pts, picture.time_base = pts, clock
-            container.mux(video.encode(picture))
+            container.mux(video.encode(with_fields(picture, fields) if fields else picture))
         container.mux(video.encode(None))
     return path
+
+
+def with_fields(picture: av.VideoFrame, order: str) -> av.VideoFrame:
+    """Mark a picture as one of two fields: "tff" or "bff"."""
+    graph = Graph()
+    source = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base or Fraction(1)
+    )
+    marked, sink = graph.add("setfield", order), graph.add("buffersink")
+    source.link_to(marked)
+    marked.link_to(sink)
+    graph.configure()
+    graph.push(picture)
+    return graph.pull()
 
 
 def pattern(number: int, size: tuple[int, int], pix_fmt: str) -> av.VideoFrame:
@@ -295,3 +314,53 @@ def corrupt_packet(path: Path, number: int, kept: float = 0.0) -> None:
     data = bytearray(path.read_bytes())
     data[start : start + size] = np.random.default_rng(0).bytes(size)
     path.write_bytes(data)
+
+
+def add_hdr10_plus(path: Path) -> None:
+    """Put HDR10+ metadata (SMPTE ST 2094-40, one window) into every picture of a raw HEVC file made with aud=1."""
+    fields = [(1, 2), (400, 27), (0, 1), (50_000, 17), (40_000, 17), (30_000, 17), (20_000, 17), (0, 4), (100, 10)]
+    bits = "".join(f"{value:0{n_bits}b}" for value, n_bits in fields) + "000"  # no peaks, tone curve, saturation
+    body = b"\xb5\x00\x3c\x00\x01\x04\x01" + int(bits.ljust(120, "0"), 2).to_bytes(15, "big")
+    message = re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", bytes([4, len(body)]) + body + b"\x80")
+    delimiter = re.compile(rb"\x00\x00\x00\x01\x46\x01.", re.DOTALL)
+    path.write_bytes(delimiter.sub(lambda found: found[0] + b"\x00\x00\x00\x01\x4e\x01" + message, path.read_bytes()))
+
+
+def add_dolby_vision(path: Path, profile: int, compatibility: int, configuration: bytes = b"hvcC") -> None:
+    """Put a record of Dolby Vision into an MP4's sample entry."""
+    record = bytes([1, 0, profile << 1, 0b00101, compatibility << 4]) + bytes(19)
+    add_sample_box(path, b"dvcC" if profile < 8 else b"dvvC", record, configuration)
+
+
+def add_sample_box(path: Path, name: bytes, body: bytes, configuration: bytes = b"avcC") -> None:
+    """Put a box into an MP4's sample entry, before the one with the codec's own configuration."""
+    box = (8 + len(body)).to_bytes(4, "big") + name + body
+    data = bytearray(path.read_bytes())
+    at = data.rindex(configuration) - 4
+    around = [data.rindex(name, 0, at) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")]
+    entry = around[-1] + 16
+    for start in (*around, entry):
+        size = int.from_bytes(data[start : start + 4], "big") + len(box)
+        data[start : start + 4] = size.to_bytes(4, "big")
+    path.write_bytes(data[:at] + box + data[at:])  # the index stands last: no chunk moves
+
+
+def add_dolby_vision_metadata(path: Path, rpu_profile: int, is_full_range: bool) -> None:
+    """Put metadata of Dolby Vision (an identity of order 1) at the end of every picture of a raw HEVC file, aud=1."""
+    header = f"{25:08b}{2:06b}{18:011b}{rpu_profile:04b}00001" + f"000{_golomb(23)}01{is_full_range:b}"
+    depths = _golomb(2) + _golomb(2) + _golomb(4) + "000001"  # 10, 10 and 12 bits, no enhancement layer
+    curve_ends = 3 * (_golomb(0) + f"{0:010b}{1023:010b}")
+    curve = _golomb(0) + _golomb(0) + "0" + _golomb(0) + f"{1:023b}" + _golomb(1) + f"{0:023b}"
+    bits = header + depths + "00" + 3 * _golomb(0) + curve_ends + 2 * _golomb(0) + 3 * curve
+    payload = (
+        int(bits + -len(bits) % 8 * "0", 2).to_bytes(-(-len(bits) // 8), "big") + b"\xff\xff\xff\xff\x80"
+    )  # no checksum
+    unit = b"\x00\x00\x00\x01\x7c\x01" + re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", payload)
+    head, *pictures = re.split(rb"(?=\x00\x00\x00\x01\x46\x01)", path.read_bytes())
+    path.write_bytes(head + b"".join(picture + unit for picture in pictures))
+
+
+def _golomb(value: int) -> str:
+    """Spell a number in Exp-Golomb bits."""
+    digits = f"{value + 1:b}"
+    return (len(digits) - 1) * "0" + digits

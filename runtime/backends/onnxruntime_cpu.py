@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 
 from cvqe.errors import BackendError
-from cvqe.manifest import ENHANCED, MEAN, PEAK, WINDOW
-from runtime.engine import EngineRequest, Enhanced, Guide, Luma, frame_inputs, last_words
+from cvqe.manifest import ENHANCED, HIDDEN_NEXT, MEAN, PEAK, WINDOW
+from runtime.engine import EngineRequest, Enhanced, Guide, Luma, frame_inputs, hidden_start, last_words
 
 
 class OnnxRuntimeEngine:
@@ -24,6 +24,7 @@ class OnnxRuntimeEngine:
                 f"not in {request.precision}; choose --precision {self.precision} or --backend openvino."
             )
         self.device = "CPU"
+        self._hidden = hidden_start(self._manifest, request.height, request.width)
         self._feeds = {} if request.bit_depth <= 8 else {PEAK: np.array(2**request.bit_depth - 1, np.float32)}
         self._session = onnxruntime.InferenceSession(
             model.content, _session_options(request.threads), providers=["CPUExecutionProvider"]
@@ -33,13 +34,23 @@ class OnnxRuntimeEngine:
         """Enhance one window; see `Engine`."""
         others = frame_inputs(self._manifest, frames.shape[1:3], qp, guide)
         window = np.ascontiguousarray(frames[None])  # it would be read as if it were in one piece
-        enhanced, mean = self._session.run([ENHANCED, MEAN], {WINDOW: window, **self._feeds, **others})
+        feeds = {WINDOW: window, **self._feeds, **others, **self._hidden}
+        try:
+            enhanced, mean, *hidden = self._session.run([ENHANCED, MEAN, *[HIDDEN_NEXT] * len(self._hidden)], feeds)
+        except Exception as error:  # its own exceptions, out of memory among them, have no common public parent
+            raise RuntimeError(last_words(error)) from error
+        self._hidden = dict(zip(self._hidden, hidden, strict=True))
         return Enhanced(enhanced[0, 0], bool(np.isfinite(mean)))
+
+    def reset(self) -> None:
+        """See `Engine`."""
+        self._hidden = {name: np.zeros_like(hidden) for name, hidden in self._hidden.items()}
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_mem_pattern = False  # a plan of the first run's tensors would take as much again, and gains no time
     options.log_severity_level = 3
     return options
 

@@ -10,7 +10,7 @@ from runtime.cuda.driver import Cuda
 from runtime.cuda.network import Launch
 from runtime.cuda.network_device import engine_on_device
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
-from runtime.engine import EngineRequest
+from runtime.engine import EngineRequest, last_words
 
 PROVIDER = "CUDAExecutionProvider"
 LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
@@ -51,7 +51,10 @@ class OnnxRuntimeNetwork:
         options.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
         def launch() -> None:
-            session.run_with_iobinding(binding, options)
+            try:
+                session.run_with_iobinding(binding, options)
+            except Exception as error:  # its own exceptions, out of memory among them, have no common public parent
+                raise RuntimeError(last_words(error)) from error
 
         launch()
         return launch

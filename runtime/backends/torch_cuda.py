@@ -12,7 +12,7 @@ from torch import Tensor
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import BackendError
 from cvqe.layers.pixel_ends import PixelEnds
-from cvqe.manifest import WINDOW
+from cvqe.manifest import HIDDEN, WINDOW
 from plugins.deform_conv.torch_op import register
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.cuda.driver import Cuda
@@ -36,12 +36,18 @@ class TorchNetwork:
         if self.precision not in DTYPES:
             raise BackendError(f"torch-cuda computes in {' or '.join(DTYPES)}, not in {self.precision}.")
         manifest = request.model.for_bit_depth(request.bit_depth).manifest
+        if manifest.is_quantised:
+            raise BackendError(
+                f"{request.model.path} is calibrated for {manifest.precision}, which torch-cuda does not compute in; "
+                "give it the network that it was calibrated from."
+            )
         self.inputs = pixel_inputs(manifest, request.height, request.width)
         self.outputs = pixel_outputs(manifest, request.height, request.width)
         network = network_from_checkpoint(load_checkpoint(request.model.path))
         half = network.to(device, DTYPES[self.precision], memory_format=torch.channels_last)
         self._ends = PixelEnds(half, request.bit_depth).eval()
-        self._others, self._device = names_of_frame_inputs(manifest), device
+        self._others = [*names_of_frame_inputs(manifest), *[HIDDEN] * manifest.is_recurrent]
+        self._device = device
         self._pool: Any = None
 
     def prepared(self, addresses: Mapping[str, int], stream: int) -> Launch:

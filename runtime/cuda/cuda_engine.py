@@ -11,6 +11,7 @@ Each row is a stream; frames of different columns are at work at the same time. 
 
     staging   the uploading thread waits on the host until the last copy from it is done, then writes
     place     FrameRing lets it be written again once the results of all its windows were taken: the device has read it
+    hidden    of a recurrent network: read, written, copied and zeroed in the compute stream alone
     phase     inputs, outputs and graph of one start slot and spacing; out once at a time, because its place is
     lane      page-locked memory a result comes back in; ahead + 1 of them, as many as windows may be out
 
@@ -47,7 +48,8 @@ class CudaEngine:
         self._manifest = request.model.manifest
         # above 8 bit the network takes byte pairs, and is told the largest sample
         constants = {} if request.bit_depth <= 8 else {PEAK: np.array(2**request.bit_depth - 1, np.float32)}
-        self._gpu = Gpu(cuda, network, constants, names_of_frame_inputs(self._manifest))
+        per_frame, is_recurrent = names_of_frame_inputs(self._manifest), self._manifest.is_recurrent
+        self._gpu = Gpu(cuda, network, constants, per_frame, is_recurrent)
         self._own_slots: DeviceSlots | None = None
         # an engine that nobody closed still gives its memory back, at the latest before the interpreter ends
         self._finalizer = weakref.finalize(self, self._gpu.close)
@@ -67,6 +69,11 @@ class CudaEngine:
         for place, frame in enumerate(frames):
             slots.write(place, frame)
         return self.submit(slots.window(0), qp, guide).result()
+
+    def reset(self) -> None:
+        """See `Engine`; returns at once, and is for the windows submitted later."""
+        self._gpu.cuda.use()
+        self._gpu.hidden.reset()
 
     def prepare(self) -> None:
         """Get ready for enhance(): the network runs once, so that memory, drivers and libraries are known to do.

@@ -12,11 +12,12 @@ from itertools import cycle
 
 import numpy as np
 
+from cvqe.neighbors import Distances
 from runtime.cuda.gpu import Gpu
 from runtime.cuda.phase import Lane, Phase
 from runtime.cuda.resources import Resources
 from runtime.cuda.tensor_block import aligned
-from runtime.slots import Luma, RingLayout
+from runtime.slots import NEXT, Luma, RingLayout
 
 N_STAGING = 2  # while one frame is copied to the device, the host writes the next
 
@@ -32,10 +33,10 @@ class Staging:
 
 
 class DeviceSlots:
-    """See `Slots`; a window is a Phase. The frames lie back to back, as the network reads those of spacing 1."""
+    """See `Slots`; a window is a Phase. The frames lie back to back, as the network reads those next to each other."""
 
     def __init__(self, gpu: Gpu, layout: RingLayout, starts: Sequence[int] | None = None) -> None:
-        """Take the memory and prepare the windows of every spacing that begin in `starts`, by default in every slot.
+        """Take the memory and prepare the windows of every pattern that begin in `starts`, by default in every slot.
 
         Raises:
             BackendError: memory is short, or the network can't be prepared.
@@ -57,22 +58,26 @@ class DeviceSlots:
         self._uploaded = [resources.event() for _ in range(n_places)]
         self._staging = cycle([Staging(gpu, resources) for _ in range(N_STAGING)])
         lanes = cycle([Lane(gpu, resources) for _ in range(self.layout.n_out)])
-        self._phases = {}
-        for spacing in self.layout.spacings:
-            gathered = self._gathered(spacing)
+        self._phases: dict[tuple[int, Distances | None], Phase] = {}
+        for pattern in self.layout.patterns or (None,):
+            gathered = self._gathered(pattern)
             for start in starts:
-                self._phases[start, spacing] = self._phase(self.layout.places(start, spacing), gathered, lanes)
+                self._phases[start, pattern] = self._phase(start, pattern, gathered, lanes)
 
-    def _gathered(self, spacing: int) -> int | None:
+    def _gathered(self, pattern: Distances | None) -> int | None:
         """Return where windows are gathered; None where they can be read: in one piece, from any place on."""
         gpu = self._gpu
-        if spacing == 1 and gpu.frame_bytes == aligned(gpu.frame_bytes):
+        if pattern == NEXT and gpu.frame_bytes == aligned(gpu.frame_bytes):
             return None
         return self._resources.device_memory(gpu.window.size_bytes, gpu.compute)
 
-    def _phase(self, places: range, gathered: int | None, lanes: Iterator[Lane]) -> Phase:
-        frames = [self._address(place) for place in places]
-        return Phase(self._gpu, self._resources, frames, self._uploaded[places[-1]], gathered, lanes)
+    def _phase(self, start: int, pattern: Distances | None, gathered: int | None, lanes: Iterator[Lane]) -> Phase:
+        newest = self._uploaded[start + 2 * self.layout.reach]
+        frames = None if pattern is None else self._addresses(start, pattern)
+        return Phase(self._gpu, self._resources, frames, newest, gathered, lanes)
+
+    def _addresses(self, start: int, distances: Distances) -> list[int]:
+        return [self._address(place) for place in self.layout.places(start, distances)]
 
     def write(self, place: int, luma: Luma) -> None:
         """See `Slots`."""
@@ -91,9 +96,13 @@ class DeviceSlots:
         cuda.copy_on_device(self._address(target), self._address(source), self._gpu.frame_bytes, stream)
         cuda.record(self._uploaded[target], stream)
 
-    def window(self, start: int, spacing: int = 1) -> Phase:
+    def window(self, start: int, distances: Distances = NEXT) -> Phase:
         """See `Slots`."""
-        return self._phases[start, spacing]
+        phase = self._phases.get((start, distances))
+        if phase is None:
+            phase = self._phases[start, None]
+            phase.choose(self._addresses(start, distances))
+        return phase
 
     def close(self) -> None:
         """See `Slots`; waits for the device first. Again: nothing."""

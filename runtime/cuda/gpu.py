@@ -1,4 +1,4 @@
-"""A device, the network on it and three streams: what all rings of one engine share."""
+"""A device, the network on it, its hidden state and three streams: what all rings of one engine share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import BackendError
-from cvqe.manifest import ENHANCED, MEAN, WINDOW
+from cvqe.manifest import ENHANCED, HIDDEN, HIDDEN_NEXT, MEAN, WINDOW
 from runtime.cuda.driver import Cuda
+from runtime.cuda.hidden_memory import HiddenMemory
 from runtime.cuda.network import DeviceNetwork, TensorSpec
 from runtime.cuda.resources import Resources
 from runtime.cuda.tensor_block import TensorBlock
@@ -19,12 +20,20 @@ Values = Mapping[str, NDArray[Any]]
 class Gpu:
     """Three streams, and the inputs that never change."""
 
-    def __init__(self, cuda: Cuda, network: DeviceNetwork, constants: Values, per_frame: Sequence[str]) -> None:
+    def __init__(
+        self,
+        cuda: Cuda,
+        network: DeviceNetwork,
+        constants: Values,
+        per_frame: Sequence[str],
+        is_recurrent: bool = False,
+    ) -> None:
         """Take device and network over: both are closed with this.
 
         Args:
             constants: inputs besides the window that are the same for every frame.
             per_frame: names of the inputs that every frame has its own of.
+            is_recurrent: it has a hidden state, too, which stays on the device.
 
         Raises:
             BackendError: the network's inputs or outputs are others, or memory is short.
@@ -35,7 +44,7 @@ class Gpu:
         self._resources.at_close(cuda.close)
         try:
             self._open_streams()
-            self._set_up(constants, per_frame)
+            self._set_up(constants, per_frame, is_recurrent)
         except BaseException:
             self.close()
             raise
@@ -46,10 +55,13 @@ class Gpu:
         finally:  # a library's session may still look at its stream while it is closed: the streams go after it
             self._resources.at_close(self.network.close)
 
-    def _set_up(self, constants: Values, per_frame: Sequence[str]) -> None:
-        inputs = _inputs(self.network, (WINDOW, *constants, *per_frame))
+    def _set_up(self, constants: Values, per_frame: Sequence[str], is_recurrent: bool) -> None:
+        inputs = _inputs(self.network, (WINDOW, *constants, *per_frame, *[HIDDEN] * is_recurrent))
         self.window = inputs[WINDOW]
-        self.outputs = TensorBlock(_outputs(self.network, self.window))
+        outputs = _outputs(self.network, self.window, is_recurrent)
+        self.outputs = TensorBlock([outputs[name] for name in (ENHANCED, MEAN)])
+        states = (inputs[HIDDEN], outputs[HIDDEN_NEXT]) if is_recurrent else None
+        self.hidden = HiddenMemory(self.cuda, self._resources, states, self.compute)
         self.per_frame = TensorBlock([inputs[name] for name in per_frame])
         self.constants = self._uploaded(TensorBlock([inputs[name] for name in constants]), constants)
 
@@ -100,13 +112,12 @@ def _inputs(network: DeviceNetwork, names: Iterable[str]) -> dict[str, TensorSpe
     return inputs
 
 
-def _outputs(network: DeviceNetwork, window: TensorSpec) -> list[TensorSpec]:
-    """Return the outputs, the enhanced luma first."""
+def _outputs(network: DeviceNetwork, window: TensorSpec, is_recurrent: bool) -> dict[str, TensorSpec]:
     outputs = {spec.name: spec for spec in network.outputs}
-    luma, shape = outputs.get(ENHANCED), (1, 1, *window.shape[2:])
-    if luma is None or outputs.keys() != {ENHANCED, MEAN} or not _is_luma(luma) or luma.shape != shape:
-        raise _foreign(network, "gives", network.outputs, f"uint8 {ENHANCED} {list(shape)} and {MEAN}")
-    return [luma, outputs[MEAN]]
+    luma, shape, others = outputs.get(ENHANCED), (1, 1, *window.shape[2:]), [MEAN, *[HIDDEN_NEXT] * is_recurrent]
+    if luma is None or outputs.keys() != {ENHANCED, *others} or not _is_luma(luma) or luma.shape != shape:
+        raise _foreign(network, "gives", network.outputs, f"uint8 {ENHANCED} {list(shape)} and {' and '.join(others)}")
+    return outputs
 
 
 def _is_luma(spec: TensorSpec) -> bool:

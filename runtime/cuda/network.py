@@ -57,7 +57,8 @@ class DeviceNetwork(Protocol):
         """Return what puts one run over these addresses into the stream.
 
         Called once for each set of addresses, before the first frame. Everything that allocates, loads kernels or waits
-        happens here: a run to warm up, too. The memory is there and zero, and stays where it is as long as the launch
+        happens here: a run to warm up, too. The memory is there and zero (a hidden state's next one, which all sets
+        share, is what the last such run wrote), and stays where it is as long as the launch
         is used; different sets are never at work at the same time.
 
         Args:

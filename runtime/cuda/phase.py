@@ -37,7 +37,7 @@ class Phase:
         self,
         gpu: Gpu,
         resources: Resources,
-        frames: Sequence[int],
+        frames: Sequence[int] | None,
         uploaded: int,
         gathered: int | None,
         lanes: Iterator[Lane],
@@ -45,11 +45,14 @@ class Phase:
         """Prepare the network for this window and hold it in a graph.
 
         Args:
+            frames: None where they are others every time, which choose() tells.
             gathered: where the frames are copied to first; None for a window that can be read where it is: in one
                 piece.
             lanes: the ring's, in turn and without end.
         """
-        self._gpu, self._frames, self._uploaded, self._gathered = gpu, frames, uploaded, gathered
+        self._gpu, self._uploaded, self._gathered = gpu, uploaded, gathered
+        self._frames: Sequence[int] = frames or ()  # of every window
+        self._chosen: Sequence[int] = ()  # of the next one alone
         self._lanes = lanes
         self._outputs = resources.device_memory(gpu.outputs.size_bytes, gpu.compute)
         self._started, self._computed = resources.event(is_timed=True), resources.event(is_timed=True)
@@ -61,6 +64,11 @@ class Phase:
         self._views = gpu.per_frame.views(self._staging) if self._staging else {}
         self._launch = self._prepared(resources)
         self.is_taken = False
+
+    def choose(self, frames: Sequence[int]) -> None:
+        """Say which frames the next window holds; not while it is under way."""
+        assert not self._frames and not self.is_taken
+        self._chosen = frames
 
     def submit(self, feeds: Feeds) -> "PendingWindow":
         """Put upload of the feeds, computing and download into the three streams; returns at once."""
@@ -89,6 +97,7 @@ class Phase:
         cuda, stream = self._gpu.cuda, self._gpu.compute
         cuda.wait_event(stream, self._uploaded)
         cuda.record(self._started, stream)
+        self._gather(self._chosen)
         with library_errors(f"{self._gpu.network.backend} fails"):
             self._launch()
         cuda.record(self._computed, stream)
@@ -107,38 +116,46 @@ class Phase:
     def _prepared(self, resources: Resources) -> Launch:
         """Let the network warm up, then return what puts a run into the compute stream: a graph's launch, if it can."""
         gpu = self._gpu
-        window = self._frames[0] if self._gathered is None else self._gathered
+        window = self._gathered or self._frames[0]
         addresses = {
             WINDOW: window,
             **gpu.constants,
             **gpu.per_frame.addresses(self._per_frame),
             **gpu.outputs.addresses(self._outputs),
+            **gpu.hidden.addresses,
         }
         gpu.cuda.synchronize_stream(gpu.compute)  # the memory is zero from here on, for every other stream too
         with library_errors(f"{gpu.network.backend} can't prepare this network"):
             launch = gpu.network.prepared(addresses, gpu.compute)
             gpu.cuda.synchronize_stream(gpu.compute)  # a kernel that breaks down does so now, not at the first frame
-            run = launch if self._gathered is None else self._after_gathering(launch, self._gathered)
+            run = self._with_copies(launch)
             resources.at_close(self._forget)
             if not gpu.network.is_capturable:
                 return run
             graph = resources.graph(gpu.compute, run)
         return lambda: gpu.cuda.launch(graph, gpu.compute)
 
-    def _after_gathering(self, launch: Launch, gathered: int) -> Launch:
-        gpu, frame_bytes = self._gpu, self._gpu.frame_bytes
-        pieces = [(self._frames[0], gpu.window.size_bytes)]
-        if self._frames[-1] - self._frames[0] + frame_bytes != gpu.window.size_bytes:  # they don't lie back to back
-            pieces = [(frame, frame_bytes) for frame in self._frames]
+    def _with_copies(self, launch: Launch) -> Launch:
+        """Return what gathers the window first where it must, and hands the hidden state on afterwards."""
 
         def run() -> None:
-            target = gathered
-            for frame, size_bytes in pieces:
-                gpu.cuda.copy_on_device(target, frame, size_bytes, gpu.compute)
-                target += size_bytes
+            self._gather(self._frames)
             launch()
+            self._gpu.hidden.advance()
 
         return run
+
+    def _gather(self, frames: Sequence[int]) -> None:
+        """Copy frames to where the network reads them, in one copy if they lie back to back."""
+        if not frames or self._gathered is None:
+            return
+        gpu, frame_bytes, target = self._gpu, self._gpu.frame_bytes, self._gathered
+        pieces = [(frames[0], gpu.window.size_bytes)]
+        if frames[-1] - frames[0] + frame_bytes != gpu.window.size_bytes:
+            pieces = [(frame, frame_bytes) for frame in frames]
+        for frame, size_bytes in pieces:
+            gpu.cuda.copy_on_device(target, frame, size_bytes, gpu.compute)
+            target += size_bytes
 
     def _forget(self) -> None:
         """Let go of what the library made to launch with, before the streams it was made for."""

@@ -2,6 +2,7 @@ import itertools
 from fractions import Fraction
 
 import av
+import pytest
 
 from cvqe.frame import Frame
 from runtime.clock_restart import ContinuousClock
@@ -50,8 +51,50 @@ def test_jitter_is_left_alone():
     assert ([each.dts for each in packets], clock.n_restarts) == ([0, 10, 8, 9, 30], 0)
 
 
+def test_a_jump_forward_stays_as_it_is():
+    clock, packets = ContinuousClock(), [packet(dts) for dts in (0, 10, 100_000, 100_001)]
+    for each in packets:
+        clock.adjust(each)
+    assert ([each.dts for each in packets], clock.n_restarts) == ([0, 10, 100_000, 100_001], 0)
+
+
+def test_after_a_reconnect_the_least_step_back_is_a_restart():
+    clock, packets = ContinuousClock(), [packet(dts) for dts in (0, 1, 0, 1)]
+    for number, each in enumerate(packets):
+        if number == 2:
+            clock.reconnect()
+        clock.adjust(each)
+    assert ([each.dts for each in packets], clock.n_restarts) == ([0, 1, 2, 3], 1)
+
+
+def test_who_goes_on_after_a_reconnect_keeps_its_time():
+    clock, packets = ContinuousClock(), [packet(dts) for dts in (0, 1, 50, 51)]
+    for number, each in enumerate(packets):
+        if number == 2:
+            clock.reconnect()
+        clock.adjust(each)
+    assert ([each.dts for each in packets], clock.n_restarts) == ([0, 1, 50, 51], 0)
+
+
+def test_a_reconnect_is_placed_by_the_first_packet_that_tells_a_time():
+    clock, packets = ContinuousClock(), [packet(dts) for dts in (0, 10, None, 0)]
+    for number, each in enumerate(packets):
+        if number == 2:
+            clock.reconnect()
+        clock.adjust(each)
+    assert [each.pts for each in packets] == [0, 10, None, 11]
+
+
 def test_several_restarts_add_up():
     clock, packets = ContinuousClock(), [packet(dts) for dts in (0, 10, 0, 10, 0)]
     for each in packets:
         clock.adjust(each)
     assert ([each.dts for each in packets], clock.n_restarts) == ([0, 10, 11, 21, 22], 2)
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3, 5])
+def test_reordered_frames_far_apart_are_no_restart(tmp_path, rate):
+    path = make_video(tmp_path / "in.mkv", frames=30, rate=rate, options={"bf": "3"}, extras=Extras())
+    with open_source(path) as source:
+        times = [item.pts_s for item in source.items() if isinstance(item, Frame)]
+    assert times == pytest.approx([number / rate for number in range(30)], abs=0.001)

@@ -7,6 +7,7 @@ import pytest
 from cvqe.errors import CvqeError, InputError
 from cvqe.frame import Frame
 from runtime.decoder import open_source
+from runtime.live_input import LiveInput
 from tests.media import (
     BT709,
     PQ,
@@ -199,6 +200,28 @@ def test_who_is_strict_gets_an_error_at_the_first_damage_and_none_without(tmp_pa
     assert 15 <= source.n_frames <= 21
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
+def test_who_is_strict_is_not_told_of_damage_behind_the_last_frame_asked_for(tmp_path, codec):
+    path = make_video(tmp_path / "in.mp4", frames=30, codec=codec, options={"g": "15"})
+    corrupt_packet(path, 20)
+    for limit in (3, 10, 15):
+        source, frames, _ = read(path, threads=4, limit=limit, is_strict=True)
+        assert len(frames) == source.n_frames == limit
+    with pytest.raises(InputError, match="is damaged"):
+        read(path, threads=4, limit=25, is_strict=True)
+
+
+def test_little_delay_neither_loses_nor_reorders_a_frame(tmp_path):
+    for codec in ("libx264", "libx265", "mpeg2video"):
+        path = make_video(tmp_path / f"{codec}.ts", frames=30, codec=codec, options={"bf": "2"})
+        assert_frames_are_those_of(path, read(path, live=LiveInput(is_realtime=True))[1])
+
+
+def test_a_part_cut_out_of_the_middle_is_whole(tmp_path):
+    path = make_video(tmp_path / "in.mkv", pts_list=range(100, 130))
+    assert read(path)[0].truncated_note is None
+
+
 def test_who_is_strict_gets_an_error_where_the_file_ends_early(tmp_path):
     path = make_video(tmp_path / "in.mkv", frames=200, extras=Extras())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -213,15 +236,27 @@ def test_sound_longer_than_the_picture_is_no_truncation(tmp_path):
     assert read(path)[0].truncated_note is None
 
 
-def test_a_change_of_size_is_named(tmp_path):
-    first = make_video(tmp_path / "1.ts", frames=6)
-    second = make_video(tmp_path / "2.ts", frames=6, size=(96, 64))
-    path = tmp_path / "in.ts"
-    path.write_bytes(first.read_bytes() + second.read_bytes())
+def joined_sizes(folder):
+    first = make_video(folder / "1.ts", frames=6)
+    second = make_video(folder / "2.ts", frames=6, size=(96, 64))
+    path = folder / "in.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes() + first.read_bytes())
+    return path
+
+
+def test_frames_of_another_size_are_scaled_to_the_first(tmp_path):
+    source, frames, _ = read(joined_sizes(tmp_path))
+    assert [(frame.picture.width, frame.picture.height) for frame in frames] == [(64, 48)] * 18
+    assert [frame.number for frame in frames if frame.follows_gap] == [6, 12]
+    assert "6 frames from frame 6 on are 96x64 yuv420p and were scaled to 64x48 yuv420p, like the first" in source.notes
+
+
+def test_who_is_strict_has_a_change_of_size_named(tmp_path):
+    path = joined_sizes(tmp_path)
     with pytest.raises(CvqeError, match="changes from 64x48 yuv420p to 96x64 yuv420p at frame 6") as caught:
-        read(path)
+        read(path, is_strict=True)
     assert "--frames 6" in str(caught.value)
-    assert len(read(path, limit=6)[1]) == 6
+    assert len(read(path, limit=6, is_strict=True)[1]) == 6
 
 
 def test_frames_stay_valid_after_the_file_is_closed(tmp_path):

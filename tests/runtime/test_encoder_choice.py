@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -107,3 +108,9 @@ def test_quality_meant_for_another_encoder_is_not_carried_over(info):
 def test_options_that_can_not_be_are_usage_errors(info, options, message):
     with pytest.raises(UsageError, match=message):
         chosen(info, **options)
+
+
+@pytest.mark.parametrize("pixel_format, depth", [("yuv420p", 8), ("gray", 8), ("yuv422p10le", 10)])
+def test_the_lossless_encoder_takes_any_size(info, pixel_format, depth):
+    for size in product(range(1, 20), repeat=2):
+        assert chosen(info, size, pixel_format, depth, encoder="ffv1").name == "ffv1"

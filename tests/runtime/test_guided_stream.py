@@ -14,13 +14,14 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 
 from cvqe.frame import Frame
-from cvqe.neighbors import LOW_DELAY
+from cvqe.neighbors import LOW_DELAY, PEAK_QUALITY
 from cvqe.partition import CELL_PX, Partition
 from runtime.decoder import open_source
 from runtime.engine import EngineRequest, open_engine
 from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import load_model_file
-from runtime.run import StreamConfig, stream
+from runtime.run import stream
+from runtime.stream_config import StreamConfig
 from runtime.summary import Summary
 from tests.guided import save_guided_network
 from tests.media import corrupt_packet, frames_of, make_video
@@ -137,6 +138,25 @@ def test_the_low_delay_pattern_starts_over_with_every_idr_picture(tmp_path, show
     for number, luma in enumerate(found):
         distance = (shown - 1) * (2 if number % 9 % 4 == 2 else 1)  # a picture of each 9 is IDR
         np.testing.assert_array_equal(luma, lumas[min(max(number + distance, 0), N_FRAMES - 1)])
+
+
+@pytest.mark.parametrize(
+    "shown, expected",
+    [(0, [0, 0, 0, 0, 3, 3, 5, 5, 5, 8, 8, 8, 8, 12]), (2, [3, 3, 3, 5, 5, 8, 8, 8, 9, 10, 11, 12, 13, 13])],
+)
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_peak_quality_networks_see_the_nearest_frames_that_the_bitstream_says_are_finer(
+    tmp_path, backend, shown, expected
+):
+    qps = [30, 36, 36, 30, 36, 34, 36, 36, 30, 36, 36, 36, 36, 36]
+    zones = "/".join(f"{number},{number},q={qp}" for number, qp in enumerate(qps, start=1))
+    params = f"log-level=none:qp=30:bframes=0:ipratio=1:aq-mode=0:cutree=0:zones={zones}"
+    source = make(tmp_path / "in.mkv", params=params)
+    model = save_guided_network(tmp_path / "shown.onnx", shows=shown, neighbors=PEAK_QUALITY)
+    _, found = enhanced(source, model, backend=backend)
+    lumas = lumas_of(source)
+    for luma, number in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(luma, lumas[number])
 
 
 def test_a_run_says_how_much_of_its_time_went_into_guides(guide_onnx, tmp_path):

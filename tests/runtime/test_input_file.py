@@ -1,4 +1,5 @@
 import os
+from random import Random
 
 import av
 import numpy as np
@@ -37,7 +38,7 @@ def test_an_unreadable_file(tmp_path):
     assert f"chmod u+r {path}" in sentence(path)
 
 
-@pytest.mark.parametrize("content", [b"Dear diary,\ntoday\n" * 50, bytes(5000), os.urandom(3000)])
+@pytest.mark.parametrize("content", [b"Dear diary,\ntoday\n" * 50, bytes(5000), Random(5).randbytes(3000)])
 def test_not_a_video(tmp_path, content):
     (tmp_path / "in.mp4").write_bytes(content)
     assert "is not a video that FFmpeg can read" in sentence(tmp_path / "in.mp4")
@@ -110,3 +111,8 @@ def test_any_name_will_do(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with open_source(tmp_path.__class__(name)) as source:
         assert len(list(source.items())) == 2
+
+
+def test_a_name_too_long_for_any_file_is_no_such_file(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        open_source(tmp_path / ("x" * 300 + ".mp4"))

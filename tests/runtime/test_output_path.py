@@ -81,3 +81,11 @@ def test_unknown_endings_are_refused(source, tmp_path, name):
     with pytest.raises(UsageError, match=r"expected one of \.mp4") as caught:
         check_output(source, tmp_path / name)
     assert "-o out.mkv" in str(caught.value)
+
+
+def test_a_name_without_room_for_what_is_added_to_it_is_refused(source, tmp_path):
+    check_output(source, tmp_path / ("x" * 238 + ".mp4"))
+    with pytest.raises(UsageError, match="too long by 1 bytes"):
+        check_output(source, tmp_path / ("x" * 239 + ".mp4"))
+    with pytest.raises(UsageError, match="too long by"):
+        check_output(source, tmp_path / ("x" * 300 + ".mp4"))

@@ -34,6 +34,7 @@ class WatchfulEngine:
         self.windows: list[np.ndarray] = []
         self.qps: list[float | None] = []
         self.guides: list[np.ndarray | None] = []
+        self.resets: list[int] = []  # numbers of the windows before which it was asked to forget
 
     def enhance(self, frames: np.ndarray, qp: float | None = None, guide: np.ndarray | None = None) -> Enhanced:
         number = len(self.windows)
@@ -46,6 +47,9 @@ class WatchfulEngine:
         if number in self.broken:
             return Enhanced(np.zeros_like(frames[self.radius]), is_finite=False)
         return Enhanced(frames[self.radius].copy(), is_finite=True)
+
+    def reset(self) -> None:
+        self.resets.append(len(self.windows))
 
 
 def run(source: Path, output: Path, engine: WatchfulEngine, ahead: int = 1, by_scene: bool = True) -> Pipeline:
@@ -89,6 +93,7 @@ def test_no_window_reaches_across_a_cut_unless_asked_to(tmp_path, by_scene):
     pipeline = run(source, tmp_path / "out.mkv", engine, by_scene=by_scene)
     lumas = [np.frombuffer(shown.planes[0], np.uint8).reshape(90, 160) for shown in frames_of(source)]
     starts = [0, 6, 7, 12] if by_scene else [0, 12]
+    assert engine.resets == starts[:-1]
     for number, window in enumerate(engine.windows):
         first, last = next((a, b - 1) for a, b in pairwise(starts) if a <= number < b)
         np.testing.assert_array_equal(window, [lumas[min(max(number + d, first), last)] for d in range(-2, 3)])
@@ -121,18 +126,24 @@ def test_an_engine_error_ends_every_stage_and_leaves_no_file(video, tmp_path):
 
 
 def test_a_frame_that_is_not_finite_falls_back_to_the_decoded_one_and_is_counted(video, tmp_path):
-    pipeline = run(video, tmp_path / "out.mkv", WatchfulEngine(radius=1, broken=(4, 9)))
+    engine = WatchfulEngine(radius=1, broken=(4, 9))
+    pipeline = run(video, tmp_path / "out.mkv", engine)
     assert pipeline.progress.n_fallen_back == 2
+    # a state that is no number any more is forgotten, as soon as it is known
+    assert engine.resets[0] == 0
+    assert any(4 < number <= 9 for number in engine.resets)
     assert frames_of(tmp_path / "out.mkv") == frames_of(video)
 
 
 class SlowSink:
     """Takes its time, as an encoder does."""
 
+    n_found = 0
+
     def __init__(self, delay_s: float) -> None:
         self.delay_s = delay_s
 
-    def write_frame(self, picture: object) -> None:
+    def write_frame(self, picture: object, is_fallen_back: bool) -> None:
         time.sleep(self.delay_s)
 
 

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvqe.neighbors import ADJACENT, LOW_DELAY, spacing
+from cvqe.neighbors import ADJACENT, LOW_DELAY, PEAK_QUALITY, distances, offsets, reach
 from runtime.ring import FrameRing
 from runtime.slots import HostSlots, RingLayout
 from runtime.stages import Stages, Stopped
@@ -20,12 +21,17 @@ def picture(number: int) -> np.ndarray:
     return np.full(SHAPE, number, np.uint8)
 
 
-def expected_windows(scenes: list[list[int]], radius: int, neighbors: str = ADJACENT) -> list[list[int]]:
+def expected_windows(
+    scenes: list[list[int]], radius: int, neighbors: str = ADJACENT, qps: Sequence[float | None] = (None,)
+) -> list[list[int]]:
+    ahead = reach(neighbors, radius)
+    windows = []
     targets = [(scene, i) for scene in scenes for i in range(len(scene))]
-    return [
-        [scene[min(max(i + d * spacing(neighbors, n), 0), len(scene) - 1)] for d in range(-radius, radius + 1)]
-        for n, (scene, i) in enumerate(targets)
-    ]
+    for n, (scene, i) in enumerate(targets):
+        around = [scene[min(max(i + d, 0), len(scene) - 1)] for d in range(-ahead, ahead + 1)]
+        apart = distances(neighbors, n, [qps[number % len(qps)] for number in around])
+        windows.append([around[ahead + offset] for offset in offsets(radius, apart)])
+    return windows
 
 
 def scenes_of(lengths: list[int]) -> list[list[int]]:
@@ -33,20 +39,23 @@ def scenes_of(lengths: list[int]) -> list[list[int]]:
     return [list(range(start, start + length)) for start, length in zip(first, lengths, strict=False)]
 
 
-def write_all(ring: FrameRing, scenes: list[list[int]]) -> None:
+def write_all(ring: FrameRing, scenes: list[list[int]], qps=(None,)) -> None:
     for scene in scenes:
         for number in scene:
-            ring.write(picture(number))
+            ring.write(picture(number), qp=qps[number % len(qps)])
         ring.end_scene()
     ring.finish()
 
 
-WINDOWS = st.one_of(st.tuples(st.integers(0, 4), st.just(ADJACENT)), st.just((1, LOW_DELAY)))
+WINDOWS = st.one_of(
+    st.tuples(st.integers(0, 4), st.just(ADJACENT)), st.just((1, LOW_DELAY)), st.just((1, PEAK_QUALITY))
+)
+QPS = st.lists(st.sampled_from([None, 30, 31, 32, 33]), min_size=1)  # in turn
 
 
-@given(window=WINDOWS, ahead=st.integers(1, 5), lengths=st.lists(st.integers(1, 25), max_size=5))
+@given(window=WINDOWS, ahead=st.integers(1, 5), lengths=st.lists(st.integers(1, 25), max_size=5), qps=QPS)
 @settings(deadline=None, max_examples=80)
-def test_windows_are_those_of_a_plain_list(window, ahead, lengths):
+def test_windows_are_those_of_a_plain_list(window, ahead, lengths, qps):
     (radius, neighbors), scenes, stages = window, scenes_of(lengths), Stages()
     ring = FrameRing(HostSlots(RingLayout(radius, ahead, neighbors), SHAPE), stages)
     in_flight = stages.channel(3)
@@ -55,8 +64,9 @@ def test_windows_are_those_of_a_plain_list(window, ahead, lengths):
     def hand_out():
         for window in ring.windows():
             assert all(frame.flags.c_contiguous for frame in window.frames)
-            assert window.frames.flags.c_contiguous or neighbors == LOW_DELAY
+            assert window.frames.flags.c_contiguous or neighbors != ADJACENT
             seen.append((window.number, window.frames[:, 0, 0].tolist()))
+            assert window.begins_scene == (window.number in {scene[0] for scene in scenes})
             in_flight.put(window)
         in_flight.end()
 
@@ -65,12 +75,12 @@ def test_windows_are_those_of_a_plain_list(window, ahead, lengths):
             assert window.frames[:, 0, 0].tolist() == seen[window.number][1]
             window.release()
 
-    stages.start("write", lambda: write_all(ring, scenes))
+    stages.start("write", lambda: write_all(ring, scenes, qps))
     stages.start("hand out", hand_out)
     stages.start("release", read_again_and_release)
     stages.join()
     assert [number for number, _ in seen] == list(range(sum(lengths)))
-    assert [frames for _, frames in seen] == expected_windows(scenes, radius, neighbors)
+    assert [frames for _, frames in seen] == expected_windows(scenes, radius, neighbors, qps)
 
 
 def test_low_delay_windows_hold_every_other_frame_at_every_fourth_target():

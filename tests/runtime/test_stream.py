@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.media import Extras, frames_of, make_video, opened, packets_of
+from tests.quantised import save_pair
 from tests.scenes import draw_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,17 @@ def test_a_network_that_takes_no_qp_says_nothing_of_one(tgafnet_onnx, tmp_path):
     assert "QP" not in done.stderr
 
 
+def test_the_calibrated_version_runs_where_it_is_asked_for_and_says_what_it_was_forced_past(video, tmp_path):
+    plain, _ = save_pair(tmp_path, forced=True, gate={"objections": ["it loses 0.07 dB"]})
+    done = stream(video, "--model", plain, "--precision", "int8", "-o", "out.mp4", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["model"], told["precision"], told["forced_past"]) == ("small_int8", "int8", "it loses 0.07 dB")
+    assert "in int8: " in done.stderr and "forced past the gate: it loses 0.07 dB" in done.stderr
+    done = stream(video, "--model", plain, "-o", "out.mp4", "--overwrite", "--json", cwd=tmp_path)
+    assert (told := json.loads(done.stdout))["model"] == "small" and told["forced_past"] is None
+
+
 def test_scene_cuts_are_counted_and_told_unless_they_are_not_wanted(live_onnx, tmp_path):
     source = make_video(tmp_path / "in.mkv", frames=12, size=(160, 90), codec="ffv1", draw=draw_scenes((7, 5)))
     done = stream(source, "--model", live_onnx, cwd=tmp_path)
@@ -164,13 +176,6 @@ def test_mistakes_end_with_one_sentence_and_a_documented_code(live_onnx, video, 
     assert (tmp_path / "kept.partial.mp4").read_text() == "of an earlier run"
 
 
-def handles_stops(process: subprocess.Popen) -> bool:
-    """Tell whether a run is under way: Python itself catches SIGINT from the start, SIGTERM only we do."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
-
-
 def is_idle(process: subprocess.Popen) -> bool:
     """Tell whether a process computes nothing for half a second: all that it could read is enhanced and written."""
 
@@ -182,22 +187,62 @@ def is_idle(process: subprocess.Popen) -> bool:
     return ticks() - before <= 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_interrupt_ends_even_a_stalled_input_and_keeps_nothing(live_onnx, tmp_path, number):
+def started(live_onnx: Path, *arguments: str, cwd: Path) -> subprocess.Popen:
+    command = [sys.executable, str(STREAM), *arguments, "--model", str(live_onnx)]
+    return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_interrupt_ends_even_a_pipe_that_says_nothing_and_keeps_what_came(live_onnx, tmp_path, number):
     whole = make_video(tmp_path / "whole.mkv", frames=60, size=(48, 32), codec="ffv1").read_bytes()
     os.mkfifo(tmp_path / "pipe.mkv")
-    command = [sys.executable, str(STREAM), "pipe.mkv", "--model", str(live_onnx), "-o", "out.mp4"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = started(live_onnx, "pipe.mkv", "-o", "out.mp4", cwd=tmp_path)
     with (tmp_path / "pipe.mkv").open("wb", buffering=0) as pipe:
-        pipe.write(whole[: len(whole) * 3 // 4])  # then nothing: the reader waits inside the demuxer
-        wait_for(lambda: handles_stops(process) and is_idle(process))
+        pipe.write(whole[: len(whole) * 3 // 4])  # then nothing
+        wait_for(lambda: (tmp_path / "out.partial.mp4").exists() and is_idle(process))
         process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "interrupted, kept as out.partial.mp4" in out
+    assert 0 < len(frames_of(tmp_path / "out.partial.mp4")) < 60
+
+
+def test_a_second_interrupt_ends_even_a_reader_that_takes_nothing(live_onnx, tmp_path):
+    make_video(tmp_path / "in.mkv", frames=400, size=(96, 64), codec="ffv1")
+    os.mkfifo(tmp_path / "pipe.mkv")
+    process = started(live_onnx, "in.mkv", "-o", "pipe.mkv", "--encoder", "ffv1", cwd=tmp_path)
+    with (tmp_path / "pipe.mkv").open("rb", buffering=0) as pipe:
+        pipe.read(1)  # and no more: the writer waits inside the muxer
+        wait_for(lambda: is_idle(process))
+        process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert not (tmp_path / "out.partial.mp4").exists()
+
+
+def test_an_interrupt_while_the_engine_opens_is_not_lost(live_onnx, tmp_path):
+    make_video(tmp_path / "long.mkv", frames=3000, size=(64, 48), codec="ffv1")
+    for delay_s in (0.3, 0.6, 0.9, 1.2):
+        process = started(live_onnx, "long.mkv", "-o", "out.mp4", "--overwrite", cwd=tmp_path)
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT), err  # the latter: before Python had begun with our code
+        assert not (tmp_path / "out.mp4").exists()
+
+
+def test_who_is_told_to_ignore_the_end_of_the_terminal_goes_on(live_onnx, tmp_path):
+    make_video(tmp_path / "in.mkv", frames=300, size=(64, 48), codec="ffv1")
+    command = ["nohup", sys.executable, str(STREAM), "in.mkv", "-o", "out.mp4", "--model", str(live_onnx)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: (tmp_path / "out.partial.mp4").exists() or process.poll() is not None)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(frames_of(tmp_path / "out.mp4")) == 300
 
 
 def test_a_truncated_file_is_partial(live_onnx, tmp_path):
@@ -231,9 +276,8 @@ def test_a_split_picture_is_decoded_on_the_left_and_enhanced_on_the_right(live_o
 
 def test_one_interrupt_leaves_a_playable_partial_file(live_onnx, tmp_path):
     make_video(tmp_path / "long.mkv", frames=3000, size=(64, 48), codec="ffv1")
-    command = [sys.executable, str(STREAM), "long.mkv", "--model", str(live_onnx), "-o", "out.mp4"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: handles_stops(process))
+    process = started(live_onnx, "long.mkv", "-o", "out.mp4", cwd=tmp_path)
+    wait_for((tmp_path / "out.partial.mp4").exists)
     time.sleep(1.0)  # some frames
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -38,6 +38,7 @@ def test_nothing_that_was_counted_is_kept_from_the_reader():
             timestamps_repaired=4,
             truncated="7 of 10",
             notes=["srt left out"],
+            forced_past="it loses 0.07 dB",
             qp="QP 30 to 34, as the input says",
             guide="guide: transform units of 8 frames, a fixed 16x16 grid for 2 frames (damaged)",
         )
@@ -47,6 +48,7 @@ def test_nothing_that_was_counted_is_kept_from_the_reader():
         "3 frames came out",
         "4 time stamps",
         "partial: 7 of 10",
+        "forced past the gate: it loses 0.07 dB",
         "srt left out",
         "QP 30 to 34",
         "a fixed 16x16 grid for 2 frames",

@@ -48,12 +48,14 @@ class OneThread:
         self.windows = self.ring.windows()
         self.under_way: deque = deque()
         self.results: list[Enhanced] = []
+        self.n_written = 0
 
     def run(self, scenes: Scenes) -> list[Enhanced]:
         for scene in scenes:
             for luma in scene:
                 fed = luma.copy()
-                self.ring.write(fed)
+                self.ring.write(fed, qp=self.qps[self.n_written])
+                self.n_written += 1
                 fed[:] = 0  # the caller may do with it what it wants
                 for _ in range(self.random.choice((0, 0, 1, 2, 5))):
                     self._others()
@@ -75,6 +77,8 @@ class OneThread:
 
     def _submit(self) -> None:
         window = next(self.windows)
+        if window.begins_scene:
+            self.engine.reset()
         guide = None if self.guides is None else self.guides[window.number].copy()
         self.under_way.append((window, self.engine.submit(window.frames, self.qps[window.number], guide)))
         if guide is not None:
@@ -94,9 +98,11 @@ class OneThread:
 class Collecting:
     """A sink that keeps what it is given."""
 
+    n_found = 0
+
     def __init__(self) -> None:
         self.lumas: list[np.ndarray] = []
 
-    def write_frame(self, picture) -> None:
+    def write_frame(self, picture, is_fallen_back) -> None:
         rows = np.frombuffer(picture.planes[0], np.uint8).reshape(picture.height, -1)
         self.lumas.append(rows[:, : picture.width].copy())

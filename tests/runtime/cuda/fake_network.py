@@ -1,11 +1,11 @@
 """A network for the simulated device: every byte it gives depends on every frame, every input and its scratch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from cvqe.manifest import GUIDE, MEAN, PEAK, QP, WINDOW, Manifest
+from cvqe.manifest import GUIDE, HIDDEN, HIDDEN_NEXT, MEAN, PEAK, QP, WINDOW, Manifest
 from cvqe.neighbors import ADJACENT
 from runtime.cuda.pixel_tensors import pixel_inputs, pixel_outputs
 from runtime.engine import EngineRequest
@@ -23,6 +23,7 @@ def request_for(
     takes_qp: bool = True,
     takes_guide: bool = False,
     neighbors: str = ADJACENT,
+    hidden_channels: int = 0,
 ) -> EngineRequest:
     manifest = Manifest(
         "fake",
@@ -38,6 +39,7 @@ def request_for(
         takes_qp=takes_qp,
         takes_guide=takes_guide,
         neighbors=neighbors,
+        hidden_channels=hidden_channels,
     )
     return EngineRequest(ModelFile(Path("fake.onnx"), manifest, b""), height, width, bit_depth)
 
@@ -53,6 +55,14 @@ def enhanced(
         extra = extra + levels.reshape(*guide.shape, *[1] * (frames.ndim - 3))
     luma = (np.tensordot(weights, frames.astype(np.uint64), 1) + extra).astype(np.uint8)
     return luma, float("nan") if frames[len(frames) // 2].flat[0] == BROKEN else 0.5
+
+
+def recalled(luma: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add to luma [H, W(, 2)] what the frames before left behind, [C, H, W]; return it and what is left behind now."""
+    extra = hidden.sum(0).astype(np.int64).astype(np.uint8)
+    result = luma + extra.reshape(*extra.shape, *[1] * (luma.ndim - 2))
+    planes = result if result.ndim == 2 else result[..., 0]
+    return result, np.floor(hidden / 2 + planes).astype(np.float32)
 
 
 class FakeNetwork:
@@ -73,7 +83,7 @@ class FakeNetwork:
         assert addresses.keys() == specs.keys()
         assert all(address % 256 == 0 for address in addresses.values())
         # a constant is there already, and everything else is zero
-        for name in addresses.keys() - {PEAK}:
+        for name in addresses.keys() - {PEAK, HIDDEN_NEXT}:
             assert not self._cuda.memory(addresses[name], specs[name].size_bytes).any()
 
         def launch() -> None:
@@ -87,7 +97,7 @@ class FakeNetwork:
         self._cuda.free(self._scratch)
 
     def _steps(self, addresses: Mapping[str, int]) -> Steps:
-        window, luma, mean = self.inputs[0], *self.outputs
+        window, luma, mean, *_ = self.inputs[0], *self.outputs
         frames = self._read(addresses[WINDOW], window.size_bytes).reshape(window.shape[1:])
         yield
         qp = self._read(addresses[QP], 4).view(np.float32)[0] if QP in addresses else None
@@ -95,11 +105,23 @@ class FakeNetwork:
         peak = int(self._read(addresses[PEAK], 4).view(np.float32)[0]) if PEAK in addresses else None
         guide = self._read(addresses[GUIDE], 4 * size).view(np.float32) if GUIDE in addresses else None
         result, average = enhanced(frames, qp, peak, None if guide is None else guide.reshape(frames.shape[1:3]))
+        if HIDDEN in addresses:
+            result = yield from self._recall(addresses, result)
         self._cuda.memory(self._scratch, luma.size_bytes)[:] = result.ravel()
         yield
         self._cuda.memory(addresses[luma.name], luma.size_bytes)[:] = self._read(self._scratch, luma.size_bytes)
         self._cuda.memory(addresses[MEAN], 4)[:] = np.array([average], mean.dtype).view(np.uint8)
         yield
+
+    def _recall(self, addresses: Mapping[str, int], luma: np.ndarray) -> Generator[None, None, np.ndarray]:
+        """Add what the frames before left behind, and leave the sum behind."""
+        spec = self.outputs[-1]
+        hidden = self._read(addresses[HIDDEN], spec.size_bytes).view(np.float32).reshape(spec.shape[1:])
+        yield
+        result, hidden_next = recalled(luma, hidden)
+        self._cuda.memory(addresses[HIDDEN_NEXT], spec.size_bytes)[:] = hidden_next.ravel().view(np.uint8)
+        yield
+        return result
 
     def _read(self, address: int, size: int) -> np.ndarray:
         return self._cuda.memory(address, size).copy()

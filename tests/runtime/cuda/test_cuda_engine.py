@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvqe.errors import BackendError, ShapeError, UsageError
-from cvqe.neighbors import ADJACENT, LOW_DELAY, spacing
+from cvqe.neighbors import ADJACENT, LOW_DELAY, PEAK_QUALITY, distances, offsets, reach
 from runtime.cuda.cuda_engine import CudaEngine
 from runtime.decoder import open_source
 from runtime.pipeline import Pipeline
@@ -17,7 +17,7 @@ from runtime.slots import RingLayout
 from runtime.streaming import streaming
 from tests.media import frames_of, make_video
 from tests.runtime.cuda.cooperation import Collecting, OneThread
-from tests.runtime.cuda.fake_network import BROKEN, FakeNetwork, enhanced, request_for
+from tests.runtime.cuda.fake_network import BROKEN, FakeNetwork, enhanced, recalled, request_for
 from tests.runtime.cuda.simulated_driver import SimulatedCuda
 
 ALIGNED, ODD = (16, 16), (5, 7)  # 256 bytes a frame, and a number that 256 does not divide
@@ -40,13 +40,16 @@ def guides_of(n_frames: int, size: tuple[int, int], seed: int = 1) -> list[np.nd
 
 
 def expected(
-    scenes, radius: int, qps: list[float] | None, peak: int | None, guides=None, neighbors: str = ADJACENT
+    scenes, radius: int, qps: list[float] | None, peak: int | None, guides=None, neighbors: str = ADJACENT, coded=None
 ) -> list[tuple[np.ndarray, float]]:
-    targets = [(scene, i) for scene in scenes for i in range(len(scene))]
-    results = []
-    for number, (scene, i) in enumerate(targets):
-        distances = spacing(neighbors, number) * np.arange(-radius, radius + 1)
-        window = np.stack([scene[min(max(i + d, 0), len(scene) - 1)] for d in distances])
+    """Return what the network makes of every frame; `coded`: the QPs that choose its neighbors, one for each frame."""
+    starts = np.cumsum([0, *map(len, scenes)]).tolist()
+    targets = [(start, scene, i) for start, scene in zip(starts, scenes, strict=False) for i in range(len(scene))]
+    ahead, results = reach(neighbors, radius), []
+    for number, (start, scene, i) in enumerate(targets):
+        around = [min(max(i + d, 0), len(scene) - 1) for d in range(-ahead, ahead + 1)]
+        apart = distances(neighbors, number, [coded[start + place] if coded else None for place in around])
+        window = np.stack([scene[around[ahead + offset]] for offset in offsets(radius, apart)])
         results.append(enhanced(window, qps and qps[number], peak, guides and guides[number]))
     return results
 
@@ -86,12 +89,44 @@ def test_every_frame_gets_its_own_result(seed, radius, ahead, size, bit_depth, l
 
 @given(
     seed=st.integers(0, 2**32),
+    radius=st.integers(0, 2),
+    ahead=st.integers(1, 4),
+    size=st.sampled_from([ALIGNED, ODD, (1, 1), (16, 24)]),
+    bit_depth=st.sampled_from([8, 10]),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    is_capturable=st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_hidden_state_goes_from_frame_to_frame_and_not_across_scenes(
+    seed, radius, ahead, size, bit_depth, lengths, is_capturable
+):
+    random = Random(seed)
+    cuda = SimulatedCuda(random)
+    engine = engine_on(cuda, radius, *size, bit_depth, takes_qp=False, hidden_channels=2, is_capturable=is_capturable)
+    scenes = scenes_of(lengths, engine._gpu.frame_shape)
+    stream = OneThread(engine, RingLayout(radius, ahead), [0.0] * sum(lengths), random)
+    cuda.is_frozen = True
+    results = stream.run(scenes)
+    alone = iter(expected(scenes, radius, None, None if bit_depth == 8 else 1023))
+    wanted = []
+    for scene in scenes:
+        hidden = np.zeros((2, *size), np.float32)
+        for luma, mean in (next(alone) for _ in scene):
+            luma, hidden = recalled(luma, hidden)
+            wanted.append((luma, mean))
+    assert_every_frame_came_back(results, wanted)
+    engine.close()
+    assert cuda.live() == []
+
+
+@given(
+    seed=st.integers(0, 2**32),
     ahead=st.integers(1, 4),
     size=st.sampled_from([ALIGNED, ODD, (1, 1), (16, 24)]),
     bit_depth=st.sampled_from([8, 10]),
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     takes_qp=st.booleans(),
-    neighbors=st.sampled_from([ADJACENT, LOW_DELAY]),
+    neighbors=st.sampled_from([ADJACENT, LOW_DELAY, PEAK_QUALITY]),
     is_capturable=st.booleans(),
 )
 @settings(deadline=None, max_examples=60)
@@ -103,12 +138,13 @@ def test_every_frame_gets_its_own_guide_and_its_own_neighbors(
     named = {"takes_qp": takes_qp, "takes_guide": True, "neighbors": neighbors}
     engine = engine_on(cuda, 1, *size, bit_depth, is_capturable=is_capturable, **named)
     scenes, guides = scenes_of(lengths, engine._gpu.frame_shape), guides_of(sum(lengths), size)
-    qps = [20.0 + 0.5 * (number % 50) for number in range(sum(lengths))]
+    qps = [random.choice((20.0, 24.5, 30.0)) for _ in range(sum(lengths))]
     stream = OneThread(engine, RingLayout(1, ahead, neighbors), qps, random, guides=guides)
     cuda.is_frozen = True
     results = stream.run(scenes)
     peak = None if bit_depth == 8 else 1023
-    assert_every_frame_came_back(results, expected(scenes, 1, qps if takes_qp else None, peak, guides, neighbors))
+    wanted = expected(scenes, 1, qps if takes_qp else None, peak, guides, neighbors, coded=qps)
+    assert_every_frame_came_back(results, wanted)
     engine.close()
     assert cuda.live() == []
 
@@ -271,7 +307,7 @@ def test_the_pipeline_in_threads_gives_every_frame_its_own_result(video, ahead, 
 
 def test_a_failed_run_gives_the_ring_back_and_the_engine_can_go_on(video):
     class Full(Collecting):
-        def write_frame(self, picture) -> None:
+        def write_frame(self, picture, is_fallen_back) -> None:
             raise OSError("disk full")
 
     cuda = SimulatedCuda(Random(0))
