@@ -3,7 +3,6 @@
 import hashlib
 import json
 import pickle
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,9 @@ from cvqe.errors import InputError, ModelError
 from cvqe.manifest import manifest_from_properties
 from cvqe.models import create
 from cvqe.neighbors import ADJACENT
+from cvqe.public_names import PUBLIC, recognise
 
 StateDict = dict[str, Tensor]
-OFFICIAL = (None, "tgafnet", "mganet")  # whose options can be told by the tensors' names
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
-    """Read a checkpoint: ours (.pt, .safetensors, .onnx), or an official state dict of TGAFNet or MGANet.
+    """Read a checkpoint: ours (.pt, .safetensors, .onnx), or an official state dict of a network in PUBLIC.
 
     A network named in the file, or recognised by its tensor names, must be the one asked for.
 
@@ -53,36 +52,6 @@ def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
             f"{path} holds {checkpoint.network}, not {network}; export it with --model {checkpoint.network}."
         )
     return checkpoint
-
-
-def recognise(state_dict: Mapping[str, Any], origin: Path) -> tuple[str, dict[str, Any]]:
-    """Tell a network and its options by its tensor names.
-
-    Raises:
-        ModelError: no network we know has these tensors.
-    """
-    if "deform_block_5.offset_mask.weight" in state_dict and "wpnet.offset_mask.weight" in state_dict:
-        places = (re.match(r"qenet\.hid_conv\.(\d+)\.gcnet\.conv_mask\.weight", name) for name in state_dict)
-        return "tgafnet", {"blocks": len([place for place in places if place])}
-    if "biconvlstm.cell_list.0.conv.weight" in state_dict and "deconv1.0.weight" in state_dict:
-        return "mganet", mganet_options(state_dict)
-    first = next(iter(state_dict), "none at all")
-    raise ModelError(
-        f"{origin} names no network and its tensors (first: {first}) are no known one's; "
-        "only published TGAFNets and MGANets are told by theirs. Save it with its name and options, as "
-        "training/train.py does."
-    )
-
-
-def mganet_options(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell the options of a published MGANet by its tensors."""
-    n_frames = len([name for name in state_dict if re.fullmatch(r"pre_conv\d+\.0\.weight", name)])
-    return {
-        "radius": n_frames // 2,
-        "channels": len(state_dict["biconvlstm.cell_list.0.conv_concat.weight"]),
-        "fusion": "brclstm" if "LSTM_out.0.weight" in state_dict else "brclstm-add",
-        "guided": "conv1_mask.0.weight" in state_dict,
-    }
 
 
 def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
@@ -122,7 +91,7 @@ def _from_mapping(content: Any, path: Path, network: str | None) -> Checkpoint:
     options = content.get("options", {})
     name = content.get("network")
     if name is None:
-        name, options = (network, options) if network not in OFFICIAL else recognise(state_dict, path)
+        name, options = (network, options) if network not in (None, *PUBLIC) else recognise(state_dict, path)
     qp, neighbors = tuple(content.get("qp", ())), str(content.get("neighbors", ADJACENT))
     return Checkpoint(str(name), state_dict, _sha256(path), options, qp, neighbors)
 

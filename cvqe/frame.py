@@ -5,7 +5,8 @@ picture.planes[0]   |Y Y Y Y Y Y . . |   line_size bytes a row, the dots are pad
 luma_view           [H, W] bytes, or [H, W, 2] little-endian byte pairs above 8 bit
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -26,7 +27,8 @@ class Frame:
 
     `qp` is the luma quantiser it was coded at, on the scale of H.264 and HEVC; None where the bitstream doesn't tell.
     `partition` is how its coder divided it, where that was asked for and could be read; else `partition_obstacle` may
-    say why it could not, a few words.
+    say why it could not, a few words. Where it `follows_gap`, frames are missing before it or were of another size, so
+    no window may reach back. `arrived_s` is when its packet was read, by time.monotonic().
     """
 
     number: int
@@ -34,6 +36,8 @@ class Frame:
     qp: float | None = None
     partition: Partition | None = None
     partition_obstacle: str | None = None
+    follows_gap: bool = False
+    arrived_s: float = field(default_factory=time.monotonic)
 
     @property
     def pts(self) -> int:

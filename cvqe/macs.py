@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 import cvqe.layers.deform_conv  # noqa: F401  defines the op counted here
-from cvqe.models import takes_guide, takes_qp
+from cvqe.models import hidden_channels, takes_guide, takes_qp
 
 
 def count_macs(model: nn.Module, height: int, width: int) -> int:
@@ -28,6 +28,8 @@ def count_macs(model: nn.Module, height: int, width: int) -> int:
         inputs.append(torch.empty(1, device="meta"))
     if takes_guide(model):
         inputs.append(torch.empty(1, 1, height, width, device="meta"))
+    if hidden_channels(model):
+        inputs.append(torch.empty(1, hidden_channels(model), height, width, device="meta"))
     counter = FlopCounterMode(display=False, custom_mapping={torch.ops.cvqe.deform_conv2d: deform_conv_flops})
     with counter, torch.no_grad():
         functional_call(model, on_meta, tuple(inputs))

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
 from cvqe.errors import ModelError, UsageError
@@ -13,6 +13,7 @@ PREFIX = "cvqe."
 BIT_DEPTHS = (8, 16)  # bits a sample is stored in: one byte, or a little-endian pair
 # how a file writes deformable convolutions: the standard's node, ours, or plain nodes around GatherElements
 DEFORM_CONVS = ("standard", "custom", "gather")
+QUANTISED = ("int8", "fp8")  # precisions whose scales stand in the file, as pairs of Q and DQ nodes
 
 # names of an exported graph's inputs and outputs, the same in every file
 WINDOW, PEAK = "window", "peak"  # uint8 [1, 2R+1, H, W] or [1, 2R+1, H, W, 2]; float32 scalar, with byte pairs only
@@ -20,6 +21,9 @@ QP = "qp"  # float32 [1], the quantiser of the target; only where the network ta
 # float32 [1, 1, H, W], the mean of the target's decoded luma in each of its transform units, in levels of the video's
 # own depth; only where the network takes one
 GUIDE = "guide"
+# float32 [1, C, H, W] both: what the network left behind with the frame before, zeros where a scene begins, and what it
+# leaves behind with this one; only where it is recurrent
+HIDDEN, HIDDEN_NEXT = "hidden", "hidden_next"
 ENHANCED, MEAN = (
     "enhanced",
     "enhanced_mean",
@@ -36,6 +40,11 @@ class Manifest:
         deform_conv: one of DEFORM_CONVS; files from before there was a choice hold the standard's node, and don't say.
         takes_guide: it is given the target's guided map, in the input GUIDE.
         neighbors: one of cvqe.neighbors.NEIGHBORS: which frames make its window.
+        precision: what it computes in: fp32, fp16, or one of QUANTISED.
+        calibration: how its scales came about, and what its gate measured; empty where there are none. See
+            calibration/calibrate.py.
+        hidden_channels: C of the state that it hands on from frame to frame, as large as the frame, in the input HIDDEN
+            and the output HIDDEN_NEXT; 0: none, as in files from before there were such networks.
 
     Raises:
         ModelError: it takes a QP and nothing says which ones it was trained on, or there are no such neighbors.
@@ -55,6 +64,8 @@ class Manifest:
     deform_conv: str = "standard"
     takes_guide: bool = False
     neighbors: str = ADJACENT
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    hidden_channels: int = 0
 
     def __post_init__(self) -> None:
         checked_neighbors(self.neighbors, self.radius)
@@ -70,9 +81,27 @@ class Manifest:
         return 2 * self.radius + 1
 
     @property
+    def is_recurrent(self) -> bool:
+        """Whether it hands on a state from frame to frame, so that its frames are to be enhanced in order."""
+        return self.hidden_channels > 0
+
+    @property
     def reach(self) -> int:
         """Frames on either side of a target that must be at hand to choose its window's from."""
         return reach(self.neighbors, self.radius)
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether its weights are rounded, and its scales fixed, so that no other precision can be asked of it."""
+        return self.precision in QUANTISED
+
+    @property
+    def forced_past(self) -> str | None:
+        """What the gate had against this file, where it was written all the same."""
+        if not self.calibration.get("forced"):
+            return None
+        objections = self.calibration.get("gate", {}).get("objections", [])
+        return "; ".join(objections) or "what it loses was not measured"
 
     @property
     def middle_qp(self) -> float:
@@ -100,8 +129,8 @@ def manifest_from_properties(properties: Mapping[str, str], origin: str) -> Mani
     Raises:
         ModelError: a field is missing, does not parse or is none that a network can have.
     """
-    told = [field.name for field in fields(Manifest) if PREFIX + field.name in properties]
-    missing = [field.name for field in fields(Manifest) if field.name not in told and field.default is MISSING]
+    told = [each.name for each in fields(Manifest) if PREFIX + each.name in properties]
+    missing = [each.name for each in fields(Manifest) if each.name not in told and _is_required(each)]
     if missing:
         raise ModelError(
             f"{origin} carries no cvqe metadata ({missing[0]} is missing), so its window and depth are unknown. "
@@ -117,3 +146,7 @@ def manifest_from_properties(properties: Mapping[str, str], origin: str) -> Mani
         ) from error
     except (ValueError, TypeError) as error:
         raise ModelError(f"{origin} carries cvqe metadata that does not parse ({error}); export it again.") from error
+
+
+def _is_required(each: "Field[Any]") -> bool:
+    return each.default is MISSING and each.default_factory is MISSING

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cvqe.manifest import ENHANCED, GUIDE, MEAN, PEAK, QP, WINDOW
+from cvqe.manifest import ENHANCED, GUIDE, HIDDEN, HIDDEN_NEXT, MEAN, PEAK, QP, WINDOW
 
 ENDS = "pixels/"  # every node made here is named with it, so that one depth can be exchanged for another
 FLOAT_WINDOW = "window_float"  # the network's own input, float32 [1, 2R+1, H, W] in [0, 1]
@@ -23,13 +23,13 @@ FLOAT_LUMA = "luma_float"  # the network's own output, float32 [1, 1, H, W], bef
 
 
 def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -> onnx.ModelProto:
-    """Return a copy of a model whose ends take and give integer luma; an input QP stays what it is.
+    """Return a copy of a model whose ends take and give integer luma; a QP and a hidden state stay what they are.
 
     A guide is float32 at any depth, in levels of the samples: means of some of them, which need no rounding.
 
     Args:
-        core: a float model (inputs FLOAT_WINDOW, perhaps QP and FLOAT_GUIDE, output FLOAT_LUMA), or one that has ends
-            already: they are replaced.
+        core: a float model (inputs FLOAT_WINDOW, perhaps QP, FLOAT_GUIDE and HIDDEN; outputs FLOAT_LUMA, perhaps
+            HIDDEN_NEXT), or one that has ends already: they are replaced.
         bit_depth: 8 for bytes, 16 for little-endian byte pairs with a `peak` input.
         window_frames: 2R+1.
     """
@@ -38,18 +38,20 @@ def with_pixel_ends(core: onnx.ModelProto, bit_depth: int, window_frames: int) -
     graph = model.graph
     kept_nodes = [node for node in graph.node if not node.name.startswith(ENDS)]
     kept_constants = [tensor for tensor in graph.initializer if not tensor.name.startswith(ENDS)]
-    kept_inputs = [value for value in core.graph.input if value.name == QP]
+    qp, hidden = ([value for value in core.graph.input if value.name == name] for name in (QP, HIDDEN))
+    hidden_next = [value for value in core.graph.output if value.name == HIDDEN_NEXT]
     ends = _ByteEnds() if bit_depth == 8 else _BytePairEnds()
     guide = [_GUIDE_INPUT] * any(value.name in (GUIDE, FLOAT_GUIDE) for value in core.graph.input)
     unpack = [*ends.unpack(), *(ends.scale_guide() for _ in guide)]
     del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:]
     graph.node.extend([*unpack, *kept_nodes, *ends.pack(), _node("ReduceMean", [FLOAT_LUMA], MEAN, keepdims=0)])
     graph.initializer.extend([*kept_constants, *ends.constants()])
-    graph.input.extend([*ends.inputs(window_frames), *kept_inputs, *guide])
+    graph.input.extend([*ends.inputs(window_frames), *qp, *guide, *hidden])
     graph.output.extend(
         [
             helper.make_tensor_value_info(ENHANCED, TensorProto.UINT8, [1, 1, "height", "width", *ends.tail]),
             helper.make_tensor_value_info(MEAN, TensorProto.FLOAT, []),
+            *hidden_next,
         ]
     )
     return model

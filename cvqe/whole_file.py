@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from cvqe.errors import UsageError
+
 UNFINISHED = ".tmp"
 _NAME_CHARS = 40  # of the final name, for a person who finds one left behind; a name may not become too long
 
@@ -28,6 +30,16 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def refuse_missing_folder(output: Path) -> None:
+    """Refuse a file's place before anything is computed for it.
+
+    Raises:
+        UsageError: its folder is not there.
+    """
+    if not output.resolve().parent.is_dir():
+        raise UsageError(f"{output.parent} is no folder. Make it:  mkdir -p {output.parent}")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ from cvqe.engine_manifest import ShapeRange
 from cvqe.manifest import Manifest
 from export.engine_options import EngineOptions
 from export.engine_profile import fix_static_dims, profile_of
+from export.quantisation_check import refuse_foreign_scales
 from plugins.deform_conv.node_facts import CUSTOM, STANDARD
 from plugins.deform_conv.onnx_nodes import with_fused_masks
 from runtime.model_file import load_model_file
@@ -38,11 +39,12 @@ def load_engine_source(path: Path, options: EngineOptions) -> EngineSource:
 
     Raises:
         UsageError: there is no such file, or the shapes asked for do not fit it.
-        ModelError: it is none of ours.
+        ModelError: it is none of ours, or its scales are none that TensorRT takes.
     """
     file = load_model_file(path)
     asked = file.for_bit_depth(options.bit_depth or file.manifest.bit_depth)
     model = onnx.load_from_string(asked.content)
+    refuse_foreign_scales(model, path)
     profile = profile_of(model, options.shapes)
     fix_static_dims(model, profile)
     n_deform_conv = count(model, STANDARD, CUSTOM)

@@ -16,8 +16,9 @@ from cvqe import __version__
 from cvqe.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint
 from cvqe.errors import UsageError
 from cvqe.manifest import Manifest
-from cvqe.models import create, takes_guide, takes_qp
+from cvqe.models import create, hidden_channels, takes_guide, takes_qp
 from cvqe.pixels import with_pixel_ends
+from cvqe.whole_file import refuse_missing_folder
 from export.graph import float_graph
 from export.storage import store_as_float16
 from export.verify import Verification, verify
@@ -72,8 +73,7 @@ def export(config: ExportConfig) -> Exported:
     output = config.output or Path(f"{checkpoint.network}_{config.precision}.onnx")
     if output.resolve() == config.checkpoint.resolve():
         raise UsageError(f"{output} is the checkpoint itself; name another --output.")
-    if not output.resolve().parent.is_dir():
-        raise UsageError(f"{output.parent} is no folder. Make it:  mkdir -p {output.parent}")
+    refuse_missing_folder(output)
     network = network_from_checkpoint(checkpoint)
     if config.round_weights:
         network = network.half().float()  # what float16 holds exactly is stored as float16
@@ -106,6 +106,7 @@ def manifest_of(checkpoint: Checkpoint, network: nn.Module, config: ExportConfig
         deform_conv=config.deform_conv,
         takes_guide=takes_guide(network),
         neighbors=config.neighbors or checkpoint.neighbors,
+        hidden_channels=hidden_channels(network),
     )
 
 

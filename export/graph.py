@@ -10,8 +10,8 @@ import onnx
 import torch
 from torch import nn
 
-from cvqe.manifest import QP
-from cvqe.models import takes_guide, takes_qp
+from cvqe.manifest import HIDDEN, HIDDEN_NEXT, QP
+from cvqe.models import hidden_channels, takes_guide, takes_qp
 from cvqe.pixels import FLOAT_GUIDE, FLOAT_LUMA, FLOAT_WINDOW
 from export.folding import fold_constants
 from export.sequences import sequences_to_splits
@@ -26,7 +26,8 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
     """Export a network as FLOAT_WINDOW [1, 2R+1, H, W] -> FLOAT_LUMA [1, 1, H, W], both float32, H and W free.
 
     One that takes a QP gets an input QP, float32 [1]; one that takes a guide FLOAT_GUIDE [1, 1, H, W], float32, H and W
-    the same. The initialisers keep the names of the state dict, a bias of zeros stays a bias.
+    the same. A recurrent one gets HIDDEN [1, C, H, W] and gives HIDDEN_NEXT, likewise. The initialisers keep the names
+    of the state dict, a bias of zeros stays a bias.
     """
     height = torch.export.Dim("height", min=2, max=MAX_SIDE_PX)
     width = torch.export.Dim("width", min=2, max=MAX_SIDE_PX)
@@ -36,6 +37,9 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
         inputs.append((QP, torch.tensor([EXAMPLE_QP]), {}))
     if takes_guide(network):
         inputs.append((FLOAT_GUIDE, torch.rand(1, 1, *EXAMPLE_SIZE), frame_size))
+    channels = hidden_channels(network)
+    if channels:
+        inputs.append((HIDDEN, torch.rand(1, channels, *EXAMPLE_SIZE), frame_size))
     names, examples, dynamic_shapes = zip(*inputs, strict=True)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -44,7 +48,7 @@ def float_graph(network: nn.Module) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
-            output_names=[FLOAT_LUMA],
+            output_names=[FLOAT_LUMA, *[HIDDEN_NEXT] * bool(channels)],
             dynamic_shapes=dynamic_shapes,
             custom_translation_table=translations(),
             optimize=False,  # it drops biases of zeros and renames weights

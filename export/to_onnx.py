@@ -4,9 +4,10 @@ $ python export/to_onnx.py
 $ python export/to_onnx.py --checkpoint tgafnet_qp37.pt --model tgafnet --qp 37 --output tgafnet_qp37.onnx
 
 Without arguments the default network is exported from its shipped weights. The file takes and returns integer luma
-at any size. A checkpoint is ours, or an official state dict of TGAFNet or MGANet. A network that takes a guide has
-another input, "guide", float32 [1, 1, H, W]: the mean of the decoded luma in each transform unit of the target, in
-levels of the video's own depth, not rounded.
+at any size. A checkpoint is ours, or an official state dict of TGAFNet, MGANet, STDF, RFDA or CF-STIF. A network that
+takes a guide has another input, "guide", float32 [1, 1, H, W]: the mean of the decoded luma in each transform unit of
+the target, in levels of the video's own depth, not rounded. A recurrent one has an input "hidden" and an output
+"hidden_next", float32 [1, C, H, W] both: zeros where a scene begins, then what it gave with the frame before.
 
 --deform-conv: "standard" is one file for every backend, TensorRT with our plugin among them. "custom" writes the op
 CvqeDeformConv of domain cvqe, for parsers that can't let a plugin take over a standard op (TensorRT 10.0 to 10.14).
@@ -50,7 +51,8 @@ def parse_args(argv: list[str] | None = None) -> ExportConfig:
         "--neighbors",
         choices=NEIGHBORS,
         default=default.neighbors,
-        help="frames that it was trained to see; low-delay: t-2 and t+2 at every 4th frame [as the file says]",
+        help="frames that it was trained to see; low-delay: t-2 and t+2 at every 4th frame; peak-quality: the nearest "
+        "ones that were coded more finely than those around them [as the file says]",
     )
     parser.add_argument(
         "--deform-conv", choices=DEFORM_CONVS, default=default.deform_conv, help="how it is written [%(default)s]"

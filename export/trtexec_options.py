@@ -15,7 +15,8 @@ _UNITS = {"B": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 _IN_FP16 = "export it in fp16:  python export/to_onnx.py --checkpoint {onnx} --precision fp16"
 _FP16 = f"precision comes with the file; {_IN_FP16}"
-_INT8 = f"8-bit scales come with the file, as Q/DQ nodes; build such a file, or {_IN_FP16}"
+_CALIBRATED = "python calibration/calibrate.py --onnx {onnx} --clips CLIPS --coded CODED"
+_INT8 = f"8-bit scales come with the file, as Q/DQ nodes:  {_CALIBRATED}; or {_IN_FP16}"
 _TYPED = "every tensor has the type the file gives it; leave the flag out"
 _DLA = "no DLA is used here; leave the flag out"
 _NOT_HERE = "build_engine.py does not offer it; leave the flag out"

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from cvqe.errors import ModelError
-from cvqe.manifest import ENHANCED, GUIDE, PEAK, QP, WINDOW, Manifest
+from cvqe.manifest import ENHANCED, GUIDE, HIDDEN, HIDDEN_NEXT, PEAK, QP, WINDOW, Manifest
 from cvqe.pixels import FLOAT_LUMA
 from runtime.fixed_grid import fixed_grid_map
 
@@ -27,6 +27,7 @@ LEVELS_APART = 1  # a luma within the tolerance of a half level may round to eit
 SIZES = ((48, 80), (33, 47), (2, 2), (8, 9))
 DEEP_PEAK = 1023.0
 UNIT_PX = 8  # of the guide
+STEPS = 3  # in a row of a recurrent network: the third sees a state that was made from a state
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Ve
     """Compare the float luma just before rounding and the integer output with the float32 network's.
 
     One that takes a QP is tried at the lowest it was trained on, the highest, and halfway between them. A guide is a
-    mosaic of small units.
+    mosaic of small units. A recurrent one is followed over some frames, from a state of zeros.
 
     Args:
         model: the file with its pixel ends.
@@ -53,7 +54,9 @@ def verify(model: onnx.ModelProto, network: nn.Module, manifest: Manifest) -> Ve
         ModelError: the two differ by more than this precision may.
     """
     session = _session_with_float_luma(model)
-    found = [[_compare(session, network, manifest, size, qp) for size in SIZES] for qp in _qps(manifest)]
+    found = [
+        [trial for size in SIZES for trial in _compare(session, network, manifest, size, qp)] for qp in _qps(manifest)
+    ]
     worst = Verification(
         float(np.max([trial.largest_error for of_qp in found for trial in of_qp])),  # NaN where one is
         max(trial.levels_apart for of_qp in found for trial in of_qp),
@@ -109,44 +112,78 @@ def _compare(
     manifest: Manifest,
     size: tuple[int, int],
     qp: float | None,
-) -> _Trial:
-    peak = 255.0 if manifest.bit_depth == 8 else DEEP_PEAK
-    pristine, window = made_up_window(manifest.window_frames, size, peak)
-    guide = fixed_grid_map(window[manifest.radius], UNIT_PX)[None, None] if manifest.takes_guide else None
-    expected = _torch_luma(network, window / np.float32(peak), qp, None if guide is None else guide / np.float32(peak))
-    enhanced, luma = session.run([ENHANCED, FLOAT_LUMA], _feeds(manifest, window, qp, guide))
-    levels = enhanced[0, 0].astype(np.float32)
-    if manifest.bit_depth == 16:
-        levels = levels[..., 0] + 256 * levels[..., 1]
+) -> list[_Trial]:
+    """Return one trial, or of a network that hands on a state some in a row: each side goes on from its own."""
+    peak = _peak(manifest)
+    of_torch = of_file = [np.zeros((1, manifest.hidden_channels, *size), np.float32)] * manifest.is_recurrent
+    trials = []
+    for step in range(STEPS if manifest.is_recurrent else 1):
+        pristine, window = made_up_window(manifest.window_frames, size, peak, first=step)
+        guide = fixed_grid_map(window[manifest.radius], UNIT_PX)[None, None] if manifest.takes_guide else None
+        expected, *of_torch = _run_torch(network, _floats(peak, window, qp, guide) + of_torch)
+        enhanced, luma, *of_file = _run_file(session, _feeds(manifest, window, qp, guide, of_file))
+        trials.append(_trial(pristine, expected[0, 0], luma[0, 0], _levels(manifest, enhanced), peak))
+    return trials
+
+
+def _trial(pristine: Floats, expected: Floats, luma: Floats, levels: Floats, peak: float) -> _Trial:
     rounded = np.clip(np.round(expected * peak), 0, peak)
     levels_apart = np.nan_to_num(np.abs(levels - rounded), nan=peak).max()
-    torch_error, file_error = (float(np.square(pristine - each).sum()) for each in (expected, luma[0, 0]))
-    return _Trial(float(np.abs(luma[0, 0] - expected).max()), int(levels_apart), torch_error, file_error)
+    torch_error, file_error = (float(np.square(pristine - each).sum()) for each in (expected, luma))
+    return _Trial(float(np.abs(luma - expected).max()), int(levels_apart), torch_error, file_error)
 
 
-def _torch_luma(network: nn.Module, window: Floats, qp: float | None, guide: Floats | None) -> Floats:
-    """Return what torch makes of a window and a guide in [0, 1]."""
-    others = [*([] if qp is None else [np.array([qp], np.float32)]), *([] if guide is None else [guide])]
+def _peak(manifest: Manifest) -> float:
+    return 255.0 if manifest.bit_depth == 8 else DEEP_PEAK
+
+
+def _levels(manifest: Manifest, enhanced: NDArray[np.uint8]) -> Floats:
+    levels: Floats = enhanced[0, 0].astype(np.float32)
+    return levels[..., 0] + 256 * levels[..., 1] if manifest.bit_depth == 16 else levels
+
+
+def _floats(peak: float, window: Floats, qp: float | None, guide: Floats | None) -> list[Floats]:
+    """Return torch's inputs for a window and a guide in levels."""
+    others = [*([] if qp is None else [np.array([qp], np.float32)])]
+    return [window[None] / np.float32(peak), *others, *([] if guide is None else [guide / np.float32(peak)])]
+
+
+def _run_torch(network: nn.Module, inputs: list[Floats]) -> list[Floats]:
+    """Return what torch makes of its inputs: the luma, and the hidden state where there is one."""
     with torch.no_grad():
-        luma: Floats = network(*map(torch.from_numpy, [window[None], *others]))[0, 0].float().numpy()
-    return luma
+        outputs = network(*map(torch.from_numpy, inputs))
+    return [output.float().numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
 
-def _feeds(manifest: Manifest, window: Floats, qp: float | None, guide: Floats | None) -> dict[str, NDArray[Any]]:
+def _run_file(session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return what the file makes of them: levels, luma, and the hidden state where there is one."""
+    outputs: list[NDArray[Any]] = session.run([ENHANCED, FLOAT_LUMA, *[HIDDEN_NEXT] * (HIDDEN in feeds)], feeds)
+    return outputs
+
+
+def _feeds(
+    manifest: Manifest, window: Floats, qp: float | None, guide: Floats | None, hidden: list[Floats]
+) -> dict[str, NDArray[Any]]:
     """Return the file's inputs for a window and a guide in levels."""
     feeds: dict[str, NDArray[Any]] = {WINDOW: window.astype(np.uint8)[None]}
     if manifest.bit_depth == 16:
         feeds = {WINDOW: byte_pairs(window)[None], PEAK: np.array(DEEP_PEAK, np.float32)}
     if qp is not None:
         feeds[QP] = np.array([qp], np.float32)
-    return feeds if guide is None else {**feeds, GUIDE: guide}
+    if guide is not None:
+        feeds[GUIDE] = guide
+    return {**feeds, **dict(zip([HIDDEN], hidden, strict=False))}
 
 
-def made_up_window(n_frames: int, size: tuple[int, int], peak: float) -> tuple[Floats, Floats]:
-    """Make a moving picture of waves and edges; returns its clean target in [0, 1] and the noisy window in levels."""
+def made_up_window(n_frames: int, size: tuple[int, int], peak: float, first: int = 0) -> tuple[Floats, Floats]:
+    """Make a moving picture of waves and edges; returns its clean target in [0, 1] and the noisy window in levels.
+
+    Args:
+        first: when the window begins, in frames.
+    """
     random = np.random.default_rng(0)
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    shift = np.arange(n_frames, dtype=np.float32)[:, None, None] - n_frames // 2
+    shift = np.arange(n_frames, dtype=np.float32)[:, None, None] - n_frames // 2 + first
     waves = 0.5 + 0.3 * np.sin(x / 5 + shift / 3) * np.cos(y / 7) + 0.15 * (((x + shift) // 8 + y // 8) % 2)
     noisy = np.clip(waves + random.normal(0, 0.02, waves.shape), 0, 1)
     return waves[n_frames // 2].astype(np.float32), np.round(noisy * peak).astype(np.float32)

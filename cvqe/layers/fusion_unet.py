@@ -7,7 +7,9 @@ x -> dn_conv1 -> dn_conv2 -> tr_conv -> up_conv2 -> up_conv1 -> out_conv -> as l
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from cvqe.layers.convolutions import conv_relu
+from cvqe.layers.edges import pad_edges
 
 MULTIPLE = 8  # three halvings
 
@@ -21,11 +23,11 @@ class FusionUNet(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.dn_conv1 = nn.Sequential(*down(channels))
-        self.up_conv1 = nn.Sequential(*conv(2 * channels, channels), *up(channels))
+        self.up_conv1 = nn.Sequential(*conv_relu(2 * channels, channels), *up(channels))
         self.dn_conv2 = nn.Sequential(*down(channels))
-        self.up_conv2 = nn.Sequential(*conv(2 * channels, channels), *up(channels))
+        self.up_conv2 = nn.Sequential(*conv_relu(2 * channels, channels), *up(channels))
         self.tr_conv = nn.Sequential(*down(channels), *up(channels))
-        self.out_conv = nn.Sequential(*conv(channels, channels))
+        self.out_conv = nn.Sequential(*conv_relu(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Fuse x [N, C, H, W], edge-padded to multiples of 8; the result is cropped to [N, C, H, W] again."""
@@ -38,23 +40,9 @@ class FusionUNet(nn.Module):
         return cropped
 
 
-def pad_edges(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column of x [N, C, H, W] until both sizes are multiples."""
-    height, width = x.shape[-2:]
-    # not -width % multiple: from this form the exporter can tell that halving and doubling end where they began
-    pad_right = (width + multiple - 1) // multiple * multiple - width
-    pad_bottom = (height + multiple - 1) // multiple * multiple - height
-    return F.pad(x, (0, pad_right, 0, pad_bottom), mode="replicate")
-
-
-def conv(c_in: int, c_out: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    """Return a 3x3 convolution with its ReLU."""
-    return nn.Conv2d(c_in, c_out, 3, stride, padding=1), nn.ReLU()
-
-
 def down(channels: int) -> tuple[nn.Module, ...]:
     """Return what halves both sizes."""
-    return *conv(channels, channels, stride=2), *conv(channels, channels)
+    return *conv_relu(channels, channels, stride=2), *conv_relu(channels, channels)
 
 
 def up(channels: int) -> tuple[nn.Module, nn.Module]:

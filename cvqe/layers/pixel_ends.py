@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cvqe.models import takes_guide
+from cvqe.models import takes_guide, takes_qp
 
 
 class PixelEnds(nn.Module):
@@ -15,23 +15,26 @@ class PixelEnds(nn.Module):
         self.network, self.has_pairs = network, bit_depth > 8
         self.peak = float(2**bit_depth - 1)
 
-    def forward(self, window: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, window: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Enhance the target of a window.
 
         Args:
             window: uint8 [1, 2R+1, H, W], or [1, 2R+1, H, W, 2] for byte pairs.
-            others: what else the network takes: a QP, float32 [1]; then a guide, float32 [1, 1, H, W], in levels.
+            others: what else the network takes: a QP, float32 [1]; then a guide, float32 [1, 1, H, W], in levels; then
+                the hidden state of the frame before, float32 [1, C, H, W].
 
         Returns:
             uint8 [1, 1, H, W] (or [1, 1, H, W, 2]), and the float32 mean of the luma before rounding, which is not
-            finite where a pixel isn't.
+            finite where a pixel isn't; then the hidden state of this frame, where there is one.
         """
         inputs = [self._levels(window) * (1 / self.peak), *others]
         if takes_guide(self.network):
-            inputs[-1] = inputs[-1] * (1 / self.peak)
-        luma = self.network(*inputs).float()
+            guide = 1 + takes_qp(self.network)
+            inputs[guide] = inputs[guide] * (1 / self.peak)
+        enhanced = self.network(*inputs)
+        luma, *hidden = enhanced if isinstance(enhanced, tuple) else (enhanced.float(),)
         whole = torch.nan_to_num(luma * self.peak).round().clamp(0, self.peak)
-        return self._bytes(whole), luma.mean()
+        return self._bytes(whole), luma.mean(), *hidden
 
     def _levels(self, window: Tensor) -> Tensor:
         if not self.has_pairs:

@@ -32,6 +32,25 @@ def test_a_file_from_before_there_was_a_choice_holds_the_standards_deform_conv()
     assert manifest_from_properties(custom.to_properties(), "x.onnx") == custom
 
 
+def test_a_file_from_before_there_was_calibration_has_none():
+    properties = MANIFEST.to_properties()
+    del properties["cvqe.calibration"]
+    manifest = manifest_from_properties(properties, "x.onnx")
+    assert (manifest, manifest.is_quantised, manifest.forced_past) == (MANIFEST, False, None)
+    calibrated = replace(MANIFEST, precision="int8", calibration={"to": "int8", "n_samples": 64})
+    assert manifest_from_properties(calibrated.to_properties(), "x.onnx") == calibrated
+    assert calibrated.is_quantised
+
+
+def test_a_file_from_before_there_were_recurrent_networks_has_no_state():
+    properties = MANIFEST.to_properties()
+    del properties["cvqe.hidden_channels"]
+    assert not manifest_from_properties(properties, "x.onnx").is_recurrent
+    recurrent = replace(MANIFEST, hidden_channels=64)
+    assert recurrent.is_recurrent
+    assert manifest_from_properties(recurrent.to_properties(), "x.onnx") == recurrent
+
+
 def test_a_qp_is_kept_within_those_trained_on():
     assert [MANIFEST.trained_qp(qp) for qp in (-3, 31.9, 33.25, 51)] == [32, 32, 33.25, 37]
     assert MANIFEST.middle_qp == 34.5

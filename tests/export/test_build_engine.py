@@ -9,9 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
+from calibration.quantiser import QuantiserOptions, prepare
+from calibration.run import with_manifest
 from cvqe.engine_manifest import manifest_path
 from cvqe.errors import BackendError
 from export.build_engine import main, parse_args
@@ -20,8 +23,10 @@ from runtime.cuda.driver import open_cuda
 from runtime.engine_file import load_engine_file
 from runtime.gpu_presence import gpu_obstacle
 from runtime.tensorrt_engine import LoadedEngine
-from tests.engines import save_engine, save_small_network
+from tests.calibration.graphs import residual_net, windows
+from tests.engines import network_manifest, save_engine, save_small_network
 from tests.networks import export_network
+from tests.quantised import quantised_model, with_quantised_conv
 
 pytest.importorskip("tensorrt_rtx", reason="engines are built by TensorRT-RTX:  pip install tensorrt-rtx-cu13")
 pytest.importorskip("triton", reason="DeformConv is compiled by Triton")
@@ -108,6 +113,48 @@ def test_a_guided_network_is_built_and_its_guide_is_as_large_as_the_frames(tmp_p
     assert manifest.network.takes_guide and manifest.plugin_sha256 is None
 
 
+@pytest.mark.parametrize("with_deform_conv", [False, True])
+def test_a_quantised_network_is_built_in_its_own_precision(tmp_path, build, with_deform_conv):
+    model = onnx.load(save_small_network(tmp_path / "small.onnx", with_deform_conv, channels=16))
+    onnx.helper.set_model_props(model, network_manifest(precision="int8").to_properties())
+    onnx.save(with_quantised_conv(model, "last", amax=1.0), tmp_path / "small_int8.onnx")
+    code, out, err = build(f"--onnx={tmp_path / 'small_int8.onnx'}", STATIC)
+    assert code == 0, err
+    assert "small in int8" in out
+    engine = load_engine_file(tmp_path / "m.engine")
+    assert engine.manifest.precision == "int8"
+    assert (b"DeformConv" in engine.content) is with_deform_conv
+
+
+@pytest.mark.parametrize("to", ["int8", "fp8"])
+def test_what_calibration_writes_is_built(tmp_path, build, to):
+    rounded = prepare(residual_net(), windows(), QuantiserOptions(to)).quantised()
+    onnx.save(with_manifest(rounded, network_manifest(radius=1, precision=to)), tmp_path / "net.onnx")
+    code, out, err = build(f"--onnx={tmp_path / 'net.onnx'}", "--optShapes=window:1x3x64x96")
+    assert code == 0, err
+    assert f"small in {to}" in out
+
+
+@pytest.mark.slow  # its DeformConv is compiled, and many more layers
+def test_the_shipped_calibrated_network_is_built(tmp_path, build):
+    code, out, err = build(f"--onnx={ROOT / 'weights' / 'live_int8.onnx'}", STATIC)
+    assert code == 0, err
+    assert "live in int8" in out
+    assert load_engine_file(tmp_path / "m.engine").manifest.precision == "int8"
+
+
+def test_scales_that_tensorrt_does_not_take_name_the_node_and_the_remedy(tmp_path, build):
+    model = quantised_model()
+    for tensor in model.graph.initializer:
+        if tensor.name == "features.zero":
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.int8(3), tensor.name))
+    onnx.save(model, tmp_path / "odd.onnx")
+    code, _, err = build(f"--onnx={tmp_path / 'odd.onnx'}", STATIC)
+    assert code == 1
+    assert "node features.q (QuantizeLinear) has a zero point that is not 0, which TensorRT does not take" in err
+    assert "python calibration/calibrate.py" in err
+
+
 @pytest.mark.slow  # another kernel to compile
 def test_masks_may_stay_as_they_are_in_the_file(deformable, tmp_path, build):
     code, _, err = build(f"--onnx={deformable}", STATIC, "--noFusedMasks")
@@ -116,16 +163,21 @@ def test_masks_may_stay_as_they_are_in_the_file(deformable, tmp_path, build):
     assert (told.n_fused, told.build["noFusedMasks"]) == (0, True)
 
 
-def test_the_whole_tgafnet_is_built_at_720p_for_one_size_and_for_many(tmp_path, build):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"opt": "720x1280"},
+        pytest.param({"min": "64x64", "opt": "720x1280", "max": "1088x1920"}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_whole_tgafnet_is_built_at_720p_for_one_size_and_for_many(tmp_path, build, sizes):
     model = export_network("tgafnet", tmp_path / "tgafnet.onnx", "fp16")
-    small, middle, large = (f"Shapes=window:1x7x{size}" for size in ("64x64", "720x1280", "1088x1920"))
-    for shapes in (["--opt" + middle], ["--min" + small, "--opt" + middle, "--max" + large]):
-        code, _, err = build(f"--onnx={model}", *shapes)
-        assert code == 0, err
-        engine = load_engine_file(tmp_path / "m.engine")
-        assert engine.manifest.n_fused == 4
-        assert engine.manifest.window.is_static is (len(shapes) == 1)
-        assert engine.content.count(b".target sm_89") >= 4  # TensorRT-RTX 1.7 keeps some plugin fields twice
+    code, _, err = build(f"--onnx={model}", *(f"--{end}Shapes=window:1x7x{size}" for end, size in sizes.items()))
+    assert code == 0, err
+    engine = load_engine_file(tmp_path / "m.engine")
+    assert engine.manifest.n_fused == 4
+    assert engine.manifest.window.is_static is (len(sizes) == 1)
+    assert engine.content.count(b".target sm_89") >= 4  # TensorRT-RTX 1.7 keeps some plugin fields twice
 
 
 def test_the_same_request_is_not_built_again_and_another_is(plain, tmp_path, build):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from calibration.calibrate import parse_args as parse_calibration
 from cvqe.errors import UsageError
 from export.build_engine import create_parser, parse_args
 from export.engine_options import EngineOptions
@@ -86,7 +87,7 @@ def test_a_removed_flag_is_answered_with_what_to_do(flag, value):
         parse_args(["--onnx=my.onnx", f"--{flag}{value}"])
     taken = [each for action in create_parser()._actions for each in action.option_strings]
     for advised in re.findall(r"--\w+", str(error.value)):
-        assert advised in [*taken, f"--{flag}", "--checkpoint", "--precision"]
+        assert advised in [*taken, f"--{flag}", "--checkpoint", "--precision", "--clips", "--coded"]
 
 
 @pytest.mark.parametrize("spelled", [["--onnx=weights/live.onnx"], ["--onnx", "weights/live.onnx"]])
@@ -96,6 +97,13 @@ def test_the_advice_for_fp16_can_be_pasted(spelled):
     advice = str(error.value).partition("python export/to_onnx.py ")[2]
     config = parse_export(advice.split())
     assert (config.checkpoint, config.precision) == (Path("weights/live.onnx"), "fp16")
+
+
+def test_the_advice_for_int8_can_be_pasted():
+    with pytest.raises(UsageError) as error:
+        parse_args(["--onnx=weights/live.onnx", "--int8"])
+    advice = str(error.value).partition("python calibration/calibrate.py ")[2].partition(";")[0]
+    assert parse_calibration(advice.split()).onnx == Path("weights/live.onnx")
 
 
 @pytest.mark.parametrize("wrong, like", [("--saveengine=x", "--saveEngine"), ("--optShape=x:1", "--optShapes")])

@@ -89,3 +89,33 @@ def test_a_file_that_ignores_its_qp_or_its_guide_is_refused(bit_depth, heeds_qp,
         return
     with pytest.raises(ModelError, match="Nothing was written"):
         verify(model, network, manifest)
+
+
+class Recurrent(Tiny):
+    """Adds a share of what it left behind, or does not, or leaves something else behind."""
+
+    hidden_channels = 2
+
+    def __init__(self, heeds: bool = True, keeps: float = 1.0) -> None:
+        super().__init__()
+        self.heeds, self.keeps = heeds, keeps
+
+    def forward(self, window: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        heard = hidden if self.heeds else 0 * hidden
+        enhanced = super().forward(window) + 0.1 * heard[:, :1]
+        return enhanced, self.keeps * torch.cat([enhanced, heard[:, :1]], 1)
+
+
+@pytest.mark.parametrize("bit_depth", [8, 16])
+@pytest.mark.parametrize("heeds, keeps", [(True, 1.0), (False, 1.0), (True, 0.5)])
+def test_a_recurrent_file_that_forgets_or_remembers_wrongly_is_refused(bit_depth, heeds, keeps):
+    torch.manual_seed(0)
+    manifest = replace(MANIFEST, hidden_channels=2, bit_depth=bit_depth)
+    network, exported = Recurrent(), Recurrent(heeds, keeps)
+    exported.load_state_dict(network.state_dict())
+    model = build_model(exported, manifest)
+    if heeds and keeps == 1.0:
+        assert verify(model, network, manifest).largest_error < 1e-6
+        return
+    with pytest.raises(ModelError, match="Nothing was written"):
+        verify(model, network, manifest)

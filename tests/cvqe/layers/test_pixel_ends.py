@@ -96,3 +96,23 @@ def test_a_nan_shows_in_the_mean_and_not_as_a_wild_byte():
     enhanced, mean = PixelEnds(Broken())(torch.zeros(1, 3, 2, 2, dtype=torch.uint8))
     assert not torch.isfinite(mean)
     assert (enhanced == 0).all()
+
+
+class Recurrent(nn.Module):
+    """Takes all there is, and leaves half of what it was left behind, and the target."""
+
+    radius = 1
+    takes_qp = takes_guide = True
+    hidden_channels = 1
+
+    def forward(self, window: Tensor, qp: Tensor, guide: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        return 0.5 * guide + 0.5 * hidden + 0 * qp[:, None, None, None], 0.5 * hidden + 0.5 * window[:, 1:2]
+
+
+def test_a_hidden_state_goes_in_last_and_comes_out_last_as_it_is():
+    window, guide = torch.randint(0, 256, (1, 3, 4, 5), dtype=torch.uint8), 255 * torch.rand(1, 1, 4, 5)
+    hidden = torch.rand(1, 1, 4, 5)
+    enhanced, mean, left = PixelEnds(Recurrent())(window, torch.tensor([37.0]), guide, hidden)
+    torch.testing.assert_close(left, 0.5 * hidden + 0.5 * window[:, 1:2] / 255)
+    assert (enhanced - (0.5 * guide + 127.5 * hidden)).abs().max() < 0.501
+    assert torch.isfinite(mean)
