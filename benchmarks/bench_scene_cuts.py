@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from benchmarks import report
 from benchmarks.report import Timing, interleaved_ms
 from cvqe.errors import CvqeError
-from runtime.run import StreamConfig, stream
+from runtime.run import stream
 from runtime.scene_cuts import SceneCuts, Thumbnail, change, thumbnail
+from runtime.stream_config import StreamConfig
 from training.clip_list import find_clips
 from training.coder import encode_hevc
 from training.luma_clips import Luma, load_luma

@@ -3,7 +3,6 @@
 $ python benchmarks/make_curves.py
 """
 
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,13 @@ if not __package__:  # run by path: import from the repo root, never from this f
 
 from benchmarks import mganet_tables, report
 from benchmarks.mganet_tables import CODINGS, MAIN_QP, STUDY, rows_of
-from training.evaluation.plot_style import DECODED_COLOR, Style, new_figure, styles, tidy
+from training.evaluation.plot_style import DECODED_COLOR, Style, new_figure, png_from_figure, styles, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PLOTS = report.ROOT / "docs" / "plots"
-DPI = 110
 # the lines of Figure 8, as here: variants and what guides them
 SHOWN = {
     "guided, BRCLSTM": ("f3", "units"),
@@ -87,14 +85,13 @@ def main() -> int:
     """Write both pictures."""
     PLOTS.mkdir(exist_ok=True)
     for name, draw in (("mganet_frames", frames_figure), ("mganet_qps", qps_figure)):
-        memory = io.BytesIO()
         try:
-            draw().savefig(memory, format="png", dpi=DPI, metadata={"Software": None})
+            content = png_from_figure(draw())
         except FileNotFoundError as error:
             print(f"make_curves: {error.filename} is not there; training/studies.py makes it.", file=sys.stderr)
             return 3
         path = PLOTS / f"{name}.png"
-        path.write_bytes(memory.getvalue())
+        path.write_bytes(content)
         print(path.relative_to(report.ROOT))
     return 0
 

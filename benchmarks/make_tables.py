@@ -13,7 +13,15 @@ from statistics import fmean
 if not __package__:  # run by path: import from the repo root, never from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import mganet_tables, report, streaming_tables
+from benchmarks import (
+    calibration_tables,
+    inputs_table,
+    mganet_tables,
+    networks_table,
+    report,
+    sensitivity_table,
+    streaming_tables,
+)
 
 RESULTS = report.ROOT / "benchmarks" / "results"
 DEFAULT, MAIN_QP = "live", 37
@@ -24,7 +32,10 @@ PAGES = (
     "docs/training.md",
     "docs/parity.md",
     "docs/mganet.md",
+    "docs/networks.md",
     "docs/streaming.md",
+    "docs/inputs.md",
+    "docs/calibration.md",
     "weights/mganet_slim.md",
     "plugins/deform_conv/README.md",
 )
@@ -216,6 +227,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "kernels": kernels_table,
     **mganet_tables.TABLES,
     **streaming_tables.TABLES,
+    **inputs_table.TABLES,
+    **calibration_tables.TABLES,
+    **sensitivity_table.TABLES,
+    **networks_table.TABLES,
 }
 
 

@@ -12,12 +12,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("export", "calibration", "training")
-# cvqe <- plugins <- runtime <- the stages, which meet through files and not through imports
+# cvqe <- plugins <- runtime <- the stages, which meet through files and not through imports; calibration measures its
+# files as an evaluation does, and folds constants as an export does
 MAY_IMPORT = {
     "cvqe": {"cvqe"},
     "plugins": {"cvqe", "plugins"},
     "runtime": {"cvqe", "plugins", "runtime"},
     **{stage: {"cvqe", "plugins", "runtime", stage} for stage in STAGES},
+    "calibration": {"cvqe", "plugins", "runtime", "export", "training", "calibration"},
 }
 FOLDERS = (*MAY_IMPORT, "benchmarks")
 # where torch is at home; a torch, Triton or TensorRT part of a plugin is to be named here, file by file
@@ -32,7 +34,18 @@ NEEDS_TORCH = (
 # a module that needs one of these fails to import without it, and may
 OPTIONAL = ("cuda", "numba", "tensorrt", "tensorrt_rtx", "triton")
 # names of libraries that may not be installed here, and so could be taken unnoticed
-LIBRARIES = {"cuda", "cv2", "modelopt", "polygraphy", "scipy", "tensorrt", "tensorrt_rtx", "torchvision", "triton"}
+LIBRARIES = {
+    "cuda",
+    "cv2",
+    "modelopt",
+    "nncf",
+    "polygraphy",
+    "scipy",
+    "tensorrt",
+    "tensorrt_rtx",
+    "torchvision",
+    "triton",
+}
 ROOT_LINE = re.compile(r"^    sys\.path\[0\] = str\(Path\(__file__\)\.resolve\(\)\.parents\[(\d)\]\)$", re.MULTILINE)
 COMMAND = re.compile(r"\bpython3? ([\w./-]+\.py)\b")
 IMPORT_EACH = """

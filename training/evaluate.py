@@ -13,7 +13,6 @@ exit codes: 0 done, 1 error, 2 usage, 3 an unreadable or missing clip, 130 inter
 
 import argparse
 import logging
-import shlex
 import signal
 import sys
 import time
@@ -28,6 +27,7 @@ from cvqe.errors import CvqeError, ExitCode
 from training.evaluation.evaluation import Evaluation, Hooks, evaluate
 from training.evaluation.ffmpeg_filter import STRENGTHS
 from training.evaluation.network_windows import GUIDES
+from training.evaluation.provenance import command_line
 from training.evaluation.run import Done, Job
 
 FRAME_NOTE_S = 5.0  # a slow network is heard of this often
@@ -132,21 +132,14 @@ def show_note(note: str) -> None:
     print(note, file=sys.stderr)
 
 
-def word_of(word: str) -> str:
-    """Return a word of the command line as it is recorded: of a path on this machine, its name."""
-    return Path(word).name if Path(word).is_absolute() else word
-
-
 def main(argv: list[str] | None = None) -> int:
     """Evaluate; our own errors become one message."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     options = parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is as clean as Ctrl-C
-    words = [word_of(word) for word in (sys.argv[1:] if argv is None else argv)]
+    command = command_line("training/evaluate.py", sys.argv[1:] if argv is None else argv)
     try:
-        page = evaluate(
-            options, shlex.join(["training/evaluate.py", *words]), Hooks(show_note, show_done, frame_notes())
-        )
+        page = evaluate(options, command, Hooks(show_note, show_done, frame_notes()))
     except CvqeError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return int(error.exit_code)

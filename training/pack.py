@@ -13,10 +13,10 @@ if not __package__:  # run by path: import from the repo root, never from this f
 
 from cvqe.errors import CvqeError, UsageError
 from cvqe.models import create, takes_guide
-from cvqe.neighbors import checked_neighbors
 from training.clip_pairs import load_pairs
 from training.recipe import load_recipe, with_overrides
 from training.run import checked, loaders, patch_source
+from training.trainable import check_trainable
 from training.window_pack import save_windows
 
 
@@ -46,8 +46,8 @@ def pack(options: Packing) -> list[Path]:
         raise UsageError(f"{options.output} is one name for {options.packs} packs; put {{}} where the number goes.")
     recipe = checked(with_overrides(load_recipe(options.config), list(options.overrides)))
     network = create(recipe.network.name, **recipe.network.options)
+    check_trainable(network, recipe.network.name, recipe.data.neighbors)
     radius, is_guided = int(network.radius), takes_guide(network)
-    checked_neighbors(recipe.data.neighbors, radius)
     load = loaders(options.cache or options.coded / "cache", is_guided)
     pairs = load_pairs(options.clips, options.coded, recipe.data, load)
     seeds = range(options.seed, options.seed + options.packs)

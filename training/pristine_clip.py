@@ -6,10 +6,10 @@ from pathlib import Path
 
 import av
 
-from cvqe.errors import CvqeError, InputError
-from cvqe.frame import Frame
+from cvqe.errors import InputError
 from runtime.decoder import Source, open_source
 from training.coding import Coding
+from training.steady_frames import steady_frames
 
 # 8-bit 4:2:0, its full-range twin, and gray: what the encoders code without converting
 FORMATS = ("yuv420p", "yuvj420p", "gray")
@@ -36,24 +36,11 @@ def pictures_of(path: Path, coding: Coding | None = None) -> Iterator[av.VideoFr
         _check_format(source)
         if coding is not None:
             _check_size(source, coding)
-        yield from _unchanged(source)
+        yield from (frame.picture for frame in steady_frames(source))
         if source.n_damaged:
             raise InputError(f"{path}: {source.n_damaged} of its frames are damaged; copy it again.")
         if source.truncated_note:
             raise InputError(f"{path}: {source.truncated_note}; copy it again.")
-
-
-def _unchanged(source: Source) -> Iterator[av.VideoFrame]:
-    try:
-        for item in source.items():
-            if isinstance(item, Frame):
-                yield item.picture
-    except CvqeError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{source.path} changes its size or pixel format at frame {source.n_frames}; split the clip there."
-        ) from error
 
 
 def _check_format(source: Source) -> None:

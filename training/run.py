@@ -10,7 +10,6 @@ from torch import nn
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import InputError, UsageError
 from cvqe.models import create, takes_guide
-from cvqe.neighbors import checked_neighbors
 from training.batches import Source
 from training.clip_pairs import ClipPair, Loaders, load_pairs, load_validation
 from training.guides import Guides
@@ -22,6 +21,7 @@ from training.processes import Place, joined
 from training.recipe import DataRecipe, Recipe, load_recipe, with_overrides
 from training.run_state import Files, load_state
 from training.start import STARTS
+from training.trainable import check_trainable
 from training.validation import Validation
 from training.window_pack import PackedWindows
 
@@ -58,7 +58,7 @@ def run_training(options: Training) -> Path:
         torch.set_num_threads(options.threads)
     with joined(options.device) as place:
         trainer = _trainer(options, recipe, place)
-        checked_neighbors(recipe.data.neighbors, int(trainer.network.radius))
+        check_trainable(trainer.network, recipe.network.name, recipe.data.neighbors)
         source, validation = _data(options, recipe, trainer.network)
         origin = {"data": source.facts(), "processes": place.n_processes}
         if options.resume:

@@ -13,7 +13,6 @@ exit codes: 0 done, 1 error, 2 usage, 3 an unreadable or missing clip, 130 inter
 
 import argparse
 import logging
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -23,8 +22,9 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cvqe.errors import CvqeError, ExitCode
-from training.evaluate import frame_notes, show_done, show_note, word_of
+from training.evaluate import frame_notes, show_done, show_note
 from training.evaluation.evaluation import Hooks
+from training.evaluation.provenance import command_line
 from training.evaluation.torch_network import PRECISIONS
 from training.study.study_run import StudyOptions, run_study
 
@@ -65,10 +65,10 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="studies: %(message)s", stream=sys.stderr)
     options = parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is as clean as Ctrl-C
-    words = [word_of(word) for word in (sys.argv[1:] if argv is None else argv)]
+    command = command_line("training/studies.py", sys.argv[1:] if argv is None else argv)
     hooks = Hooks(show_note, show_done, frame_notes())
     try:
-        paths = run_study(options, shlex.join(["training/studies.py", *words]), hooks)
+        paths = run_study(options, command, hooks)
     except CvqeError as error:
         print(f"studies: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -86,7 +86,7 @@ def _refuse_impossible(options: Evaluation) -> None:
     if options.frames is not None and options.frames < 1:
         raise UsageError(f"--frames {options.frames} would measure nothing; give 1 or more.")
     if options.plots:
-        refuse_missing_matplotlib()
+        refuse_missing_matplotlib("--no-plots")
     if options.vmaf:
         refuse_missing_vmaf()
 

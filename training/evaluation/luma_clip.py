@@ -8,6 +8,7 @@ from pathlib import Path
 from cvqe.errors import InputError
 from cvqe.frame import Frame
 from runtime.decoder import open_source
+from training.steady_frames import steady_frames
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,11 @@ def open_luma(path: Path, first_frames: int | None = None, with_partitions: bool
     """Open a video, of which no more than the first frames are read, with their partitions if that is asked for.
 
     Raises:
-        InputError: it can't be read as a video.
+        InputError: it can't be read as a video, or, while its frames are read, they change their size.
     """
     with open_source(path, limit=first_frames, with_partitions=with_partitions) as source:
         info = source.info
-        frames = (item for item in source.items() if isinstance(item, Frame))
-        obstacle = source.partition_obstacle
+        frames, obstacle = steady_frames(source), source.partition_obstacle
         yield LumaClip(path, info.width, info.height, info.bit_depth, first_frames, frames, obstacle)
 
 

@@ -46,6 +46,7 @@ class OnnxNetwork:
         model = find_model(self.model, case.qp)
         engine = _engine(self, model.path, model.sha256, decoded.height, decoded.width, decoded.bit_depth)
         manifest = model.manifest
+        engine.reset()  # what a recurrent network left behind is another clip's
 
         def network(window: Luma, qp: float | None, guide: Guide | None) -> Enhanced:
             return engine.enhance(window, manifest.middle_qp if qp is None and manifest.takes_qp else qp, guide)

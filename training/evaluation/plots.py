@@ -7,7 +7,6 @@
 Those of first frames only end in `_first8`.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from cvqe.whole_file import write_whole
 from training.evaluation.crop_plot import crop_figure
 from training.evaluation.gain_plot import gain_figure
 from training.evaluation.markdown_tables import by, by_coding, subjects_of
-from training.evaluation.plot_style import Style, styles
+from training.evaluation.plot_style import Style, png_from_figure, styles
 from training.evaluation.psnr_plot import psnr_figure
 from training.evaluation.results import Result
 from training.evaluation.store import file_stem
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Named = Iterator[tuple[str, "Figure"]]
-DPI = 110
 MAIN_QP = 37  # of the papers' pictures
 
 
@@ -40,9 +38,7 @@ def write_plots(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _write(figure: "Figure", path: Path) -> Path:
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=DPI, metadata={"Software": None})
-    write_whole(path, memory.getvalue())
+    write_whole(path, png_from_figure(figure))
     return path
 
 

@@ -12,7 +12,7 @@ from itertools import repeat
 import numpy as np
 
 from cvqe.frame import Frame, Luma
-from cvqe.neighbors import ADJACENT, reach, spacing
+from cvqe.neighbors import ADJACENT, distances, offsets, reach
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def sliding_windows(frames: Iterable[Frame], radius: int, neighbors: str = ADJAC
         held.append(frame)
         if len(held) == held.maxlen:
             target = held[ahead]
-            distances = spacing(neighbors, target.number) * np.arange(-radius, radius + 1)
-            yield Window(target, np.stack([held[ahead + distance].luma for distance in distances]))
+            apart = distances(neighbors, target.number, [each.qp for each in held])
+            yield Window(target, np.stack([held[ahead + offset].luma for offset in offsets(radius, apart)]))
 
 
 def _with_ends(frames: Iterable[Frame], radius: int) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cvqe.errors import BackendError, InputError, UsageError
 from cvqe.frame import Luma
-from cvqe.models import takes_guide, takes_qp
+from cvqe.models import hidden_channels, takes_guide, takes_qp
 from runtime.engine import Enhanced, Guide
 from runtime.meter import levels
 from training.evaluation.cases import Case
@@ -64,6 +64,7 @@ class TorchNetwork:
     def _runner(self, trained: "_Trained", peak: float) -> Network:
         """Return what does as an exported graph (cvqe/pixels.py): scale, enhance, round half to even, clamp."""
         torch = import_module("torch")
+        hidden: list[Any] = []  # of a recurrent network, from frame to frame
         number = getattr(torch, {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[self.precision])
 
         def run(window: Luma, qp: float | None, guide: Guide | None) -> Enhanced:
@@ -72,7 +73,10 @@ class TorchNetwork:
                 told = [torch.tensor([known], device=self.device) for known in trained.qps_to_tell(qp)]
                 if guide is not None:
                     told.append(torch.from_numpy(guide).to(self.device)[None, None] * np.float32(1 / peak))
-                enhanced = trained.network(luma.to(self.device)[None] * np.float32(1 / peak), *told)[0, 0].float()
+                told += hidden or trained.hidden_start(luma.shape[1:], self.device)
+                outputs = trained.network(luma.to(self.device)[None] * np.float32(1 / peak), *told)
+                enhanced, *hidden[:] = outputs if isinstance(outputs, tuple) else (outputs,)
+                enhanced = enhanced[0, 0].float()
                 whole = (enhanced * peak).round().clamp(0, peak)
                 is_finite = bool(enhanced.isfinite().all())
             return Enhanced(_luma(whole.cpu().numpy(), is_pairs=window.ndim == 4), is_finite)
@@ -131,6 +135,11 @@ class _Trained:
             return []
         wanted = (self.lowest_qp + self.highest_qp) / 2 if qp is None else qp
         return [float(min(max(wanted, self.lowest_qp), self.highest_qp))]
+
+    def hidden_start(self, size: tuple[int, ...], device: str) -> list[Any]:
+        """Return the state where a clip begins, zeros, for a network that has one; size is (height, width)."""
+        channels = hidden_channels(self.network)
+        return [import_module("torch").zeros(1, channels, *size, device=device)] if channels else []
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,11 @@ WARP = NETWORK_CASES["live warp of 2 planes"]
 # the general version has an address for each item it stores; some wait in local memory, once a block
 MAX_SPILL_BYTES = {"aligned": 0, "general": 256}
 MAX_REGISTERS = 168  # three blocks of 128 threads on a multiprocessor: enough loads in flight
+# the oldest and the newest GPU always, those between where there is time: the large kernels take half a minute each
+ON_EVERY_GPU = [
+    pytest.param(each, marks=[pytest.mark.slow] * (each not in (min(CAPABILITIES), max(CAPABILITIES))))
+    for each in CAPABILITIES
+]
 COMPILE_AND_PRINT = """
 import hashlib, os, sys
 from plugins.deform_conv.compiler import compile_kernel
@@ -41,7 +46,7 @@ def check_resources(problem: Problem, capability: int) -> dict[str, Resources]:
     return used
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("capability", ON_EVERY_GPU)
 @pytest.mark.parametrize("name", NETWORK_CASES)
 def test_every_kernel_of_a_network_keeps_to_registers_on_every_gpu(name, capability):
     check_resources(NETWORK_CASES[name], capability)

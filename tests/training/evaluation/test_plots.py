@@ -8,7 +8,7 @@ import pytest
 from cvqe.errors import BackendError
 from tests.training.evaluation.examples import case_facts, result
 from training.evaluation.gain_plot import gain_figure
-from training.evaluation.plot_style import COLORS, new_figure, styles
+from training.evaluation.plot_style import COLORS, new_figure, refuse_missing_matplotlib, styles
 from training.evaluation.plots import write_plots
 from training.evaluation.psnr_plot import psnr_figure
 
@@ -67,5 +67,7 @@ def test_colors_come_again_dashed():
 
 def test_a_missing_library_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(BackendError, match=r"matplotlib is not installed.*\n.*--no-plots"):
+    with pytest.raises(BackendError, match=r"matplotlib is not installed.*\nInstall it:  pip install .*matplotlib$"):
         new_figure(1, 1)
+    with pytest.raises(BackendError, match=r"matplotlib is not installed.*\n.* or:  --no-plots$"):
+        refuse_missing_matplotlib("--no-plots")

@@ -10,6 +10,7 @@ from runtime.fixed_grid import fixed_grid_map
 from runtime.hevc.guided_map import guided_map
 from tests.media import make_video
 from tests.networks import made_up_network, save_checkpoint
+from tests.recurrent import save_counting_network
 from tests.training.evaluation.examples import brightening_model, clean_planes, darker, write_luma
 from training.evaluation.cases import Case
 from training.evaluation.enhanced_video import EnhancedVideo
@@ -95,6 +96,25 @@ def test_an_exported_network_runs_in_the_backend_that_auto_found(case, tmp_path)
     before = network.facts(case)
     brightening_model(model, 4)
     assert network.facts(case) != before
+
+
+def test_a_recurrent_file_begins_anew_with_every_clip(case, tmp_path):
+    network, _ = onnx_network("net", str(save_counting_network(tmp_path / "net.onnx")), "onnxruntime", "auto", 1)
+    for _ in range(2):
+        assert [luma.max() for luma, _ in frames_of(network, case)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_recurrent_checkpoint_goes_on_from_frame_to_frame(case, tmp_path):
+    options = {"fused": 8, "fusion": 8, "channels": 16, "hidden": 1}
+    network = made_up_network("rfda", **options)
+    subject = torch_network("net", save_checkpoint(network, "rfda", tmp_path / "net.pt", **options), "fp32", "cpu", 1)
+    for _ in range(2):
+        hidden = torch.zeros(1, 8, 24, 40)
+        for number, (luma, _) in enumerate(frames_of(subject, case, 4)):
+            planes = np.stack([PLANES[min(max(number + d, 0), 3)] for d in range(-3, 4)]).astype(np.float32)
+            with torch.no_grad():
+                expected, hidden = network(torch.from_numpy(planes)[None] / 255, hidden)
+            assert np.abs(luma - (255 * expected[0, 0]).clamp(0, 255).numpy()).max() < 0.501  # of rounding a half
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
