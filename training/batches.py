@@ -16,9 +16,9 @@ AHEAD = 4  # batches drawn early: enough that a slow disk read is not felt, few 
 class Batch:
     """What one step learns from."""
 
-    window: NDArray[np.uint8]  # decoded luma, [N, 2R+1, P, P]
-    pristine: NDArray[np.uint8]  # the same frames before coding, [N, 2R+1, P, P]
-    frame_mse: NDArray[np.float32]  # error of the target's whole decoded frame, squared levels, [N]
+    window: NDArray[np.uint8]  # decoded luma, [N, 2R+C, P, P] with C targets one after another, mostly 1
+    pristine: NDArray[np.uint8]  # the same frames before coding, [N, 2R+C, P, P]
+    frame_mse: NDArray[np.float32]  # error of each target's whole decoded frame, squared levels, [N * C]
     qp: NDArray[np.float32]  # [N]
     guide: NDArray[np.float32] | None = None  # guided map of the target in levels, [N, 1, P, P], where one is taken
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
+from cvqe.neighbors import PEAK_QUALITY, Distances, distances, reach
 from cvqe.partition import CELL_PX, Partition, ShownWindow
 from training.clip_list import find_clips
 from training.coding import compress_options
@@ -24,17 +25,19 @@ Load = Callable[[Path], Luma]
 
 @dataclass(frozen=True)
 class Loaders:
-    """What reads a clip's luma, and, for networks that take a guided map, its transform units."""
+    """What reads a clip's luma; where a network is given more, its transform units or the quantisers of its frames."""
 
     luma: Load
     transforms: Load | None = None
+    qps: Callable[[Path], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
 class ClipPair:
     """One clip before and after coding, each [T, H, W] uint8.
 
-    `transforms` is the log2 side of every 4x4's transform unit, [T, ceil(H/4), ceil(W/4)] uint8, where asked for.
+    Where asked for: `transforms`, the log2 side of every 4x4's transform unit, [T, ceil(H/4), ceil(W/4)] uint8; `qps`,
+    the quantiser of every frame, [T], NaN where the bitstream doesn't tell.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ClipPair:
     pristine: Luma
     decoded: Luma
     transforms: Luma | None = None
+    qps: NDArray[np.float32] | None = None
 
     @cached_property
     def frame_mse(self) -> NDArray[np.float32]:
@@ -51,6 +55,16 @@ class ClipPair:
             for before, after in zip(self.pristine, self.decoded, strict=True)
         ]
         return np.maximum(np.array(errors, np.float32), LEAST_FRAME_MSE)
+
+
+def distances_of(pair: ClipPair, t: int, neighbors: str) -> Distances:
+    """Return how far apart the frames of frame t's window stand, as the runtime has them."""
+    if neighbors != PEAK_QUALITY:
+        return distances(neighbors, t, ())
+    assert pair.qps is not None, "the clips were loaded without quantisers"
+    farthest = reach(neighbors, 1)
+    around = pair.qps[np.clip(t + np.arange(-farthest, farthest + 1), 0, len(pair.qps) - 1)]
+    return distances(neighbors, t, [None if np.isnan(qp) else float(qp) for qp in around])
 
 
 def partition_of(pair: ClipPair, t: int) -> Partition:
@@ -113,7 +127,8 @@ def _versions(source: Path, coded: Path, data: DataRecipe, load: Loaders) -> lis
                     f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; delete it, make it again."
                 )
             transforms = _transforms(version, decoded.shape, load.transforms) if load.transforms else None
-            found.append(ClipPair(source.stem, qp, luma, decoded, transforms))
+            qps = load.qps(version) if load.qps else None
+            found.append(ClipPair(source.stem, qp, luma, decoded, transforms, qps))
     return found
 
 

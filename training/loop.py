@@ -38,15 +38,24 @@ def rate_at(step: int, schedule: ScheduleRecipe) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
+def on_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """Bring a network to a device, weights of 2D convolutions with their channels last; torch refuses 3D ones that."""
+    network = network.to(device)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(memory_format=torch.channels_last)
+    return network
+
+
 class Trainer:
     """One network under training, and the moving average of its weights that is kept."""
 
     def __init__(self, network: nn.Module, recipe: Recipe, place: Place, teacher: nn.Module | None = None) -> None:
         self.recipe, self.place, self.step = recipe, place, 0
-        self.network = network.to(place.device, memory_format=torch.channels_last)
+        self.network = on_device(network, place.device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         if teacher is not None:
-            teacher = teacher.to(place.device, memory_format=torch.channels_last).eval()
+            teacher = on_device(teacher, place.device).eval()
         supervised: nn.Module = Supervised(self.network, recipe.loss, recipe.schedule.steps, recipe.run.seed, teacher)
         # a network's tensors that one configuration leaves unused would otherwise stop the reduction
         self.supervised = (

@@ -46,14 +46,14 @@ def pack(options: Packing) -> list[Path]:
         raise UsageError(f"{options.output} is one name for {options.packs} packs; put {{}} where the number goes.")
     recipe = checked(with_overrides(load_recipe(options.config), list(options.overrides)))
     network = create(recipe.network.name, **recipe.network.options)
-    check_trainable(network, recipe.network.name, recipe.data.neighbors)
+    check_trainable(network, recipe)
     radius, is_guided = int(network.radius), takes_guide(network)
-    load = loaders(options.cache or options.coded / "cache", is_guided)
+    load = loaders(options.cache or options.coded / "cache", is_guided, recipe.data.neighbors)
     pairs = load_pairs(options.clips, options.coded, recipe.data, load)
     seeds = range(options.seed, options.seed + options.packs)
     sources = [patch_source(pairs, radius, recipe.data, seed, is_guided) for seed in seeds]
     return [
-        save_windows(source, options.windows, Path(options.output.format(f"{number:03d}")), recipe.data.neighbors)
+        save_windows(source, options.windows, Path(options.output.format(f"{number:03d}")), recipe.data)
         for number, source in enumerate(sources)
     ]
 

@@ -1,7 +1,6 @@
 """Random training windows: decoded frames and the same ones before coding, cut from clips in memory."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -9,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvqe.errors import InputError
-from cvqe.neighbors import ADJACENT, spacing
+from cvqe.neighbors import ADJACENT, Distances, offsets
 from training.batches import Batch
-from training.clip_pairs import ClipPair
+from training.clip_pairs import ClipPair, distances_of
 from training.guides import Guides
+from training.recipe import DataRecipe
 
 Luma = NDArray[np.uint8]
 Plane = TypeVar("Plane", bound=np.generic)
@@ -45,7 +45,7 @@ class Drawn(NamedTuple):
 
     decoded: Luma
     pristine: Luma
-    frame_mse: float
+    frame_mse: NDArray[np.float32]
     qp: int
     guide: NDArray[np.float32] | None
 
@@ -57,10 +57,8 @@ class PatchSource:
         self,
         pairs: list[ClipPair],
         radius: int,
-        patch_px: int,
-        weight_of_qp: Mapping[str, float],
+        data: DataRecipe,
         seed: int,
-        neighbors: str = ADJACENT,
         guides: Guides | None = None,
     ) -> None:
         """Take clips in memory or memory-mapped; `guides` makes guided maps for a network that takes them.
@@ -69,25 +67,26 @@ class PatchSource:
             InputError: a clip is smaller than a patch.
         """
         for pair in pairs:
-            if min(pair.pristine.shape[1:]) < patch_px:
+            if min(pair.pristine.shape[1:]) < data.patch_px:
                 _, height, width = pair.pristine.shape
                 raise InputError(
-                    f"{pair.name} is {width}x{height}, smaller than a patch of {patch_px} px. "
+                    f"{pair.name} is {width}x{height}, smaller than a patch of {data.patch_px} px. "
                     f'Leave it out (data.exclude = ["{pair.name}"]) or learn from smaller patches (data.patch_px).'
                 )
-        self.pairs, self.radius, self.patch_px, self.seed = pairs, radius, patch_px, seed
-        self.neighbors, self.guides = neighbors, guides
-        weights = np.array([pair.pristine.size * weight_of_qp.get(str(pair.qp), 1.0) for pair in pairs], np.float64)
+        self.pairs, self.radius, self.data, self.seed, self.guides = pairs, radius, data, seed, guides
+        weights = np.array(
+            [pair.pristine.size * data.weight_of_qp.get(str(pair.qp), 1.0) for pair in pairs], np.float64
+        )
         self.probabilities = weights / weights.sum()
 
     def batch(self, step: int, rank: int, size: int) -> Batch:
-        """Draw windows [N, 2R+1, P, P], decoded and pristine; each step's draws depend on (seed, rank, step) alone."""
+        """Draw windows with so many targets, decoded and pristine; a step's depend on (seed, rank, step) alone."""
         random = np.random.default_rng((self.seed, rank, step))
-        drawn = [self._draw(random) for _ in range(size)]
+        drawn = [self._draw(random) for _ in range(size // self.data.consecutive)]
         return Batch(
             window=np.stack([window.decoded for window in drawn]),
             pristine=np.stack([window.pristine for window in drawn]),
-            frame_mse=np.array([window.frame_mse for window in drawn], np.float32),
+            frame_mse=np.concatenate([window.frame_mse for window in drawn]),
             qp=np.array([window.qp for window in drawn], np.float32),
             guide=np.stack([window.guide for window in drawn if window.guide is not None]) if self.guides else None,
         )
@@ -97,25 +96,34 @@ class PatchSource:
         words: list[object] = [
             (pair.name, pair.qp, pair.pristine.shape, pair.frame_mse.tolist()) for pair in self.pairs
         ]
-        if self.guides or self.neighbors != ADJACENT:
-            words.append((self.neighbors, self.guides))
+        neighbors, consecutive = self.data.neighbors, self.data.consecutive
+        if self.guides or neighbors != ADJACENT:
+            words.append((neighbors, self.guides))
+        if consecutive > 1:
+            words.append(consecutive)
         return hashlib.sha256(repr(words).encode()).hexdigest()
 
     def _draw(self, random: np.random.Generator) -> Drawn:
         pair = self.pairs[random.choice(len(self.pairs), p=self.probabilities)]
         n_frames, height, width = pair.pristine.shape
-        t = int(random.integers(n_frames))
-        frames = window_frames(t, self.radius, n_frames, spacing(self.neighbors, t))
-        view = View.draw(random, height - self.patch_px, width - self.patch_px)
-        decoded, pristine = (view.of(clip, self.patch_px)[frames] for clip in (pair.decoded, pair.pristine))
+        patch_px, n_targets = self.data.patch_px, self.data.consecutive
+        t = int(random.integers(max(n_frames - n_targets + 1, 1)))
+        frames = window_frames(t, self.radius, n_frames, distances_of(pair, t, self.data.neighbors), n_targets)
+        view = View.draw(random, height - patch_px, width - patch_px)
+        decoded, pristine = (view.of(clip, patch_px)[frames] for clip in (pair.decoded, pair.pristine))
         guide = None
         if self.guides:
             # numbers of its own: networks with and without a guide are shown the same windows
             own_random = random.spawn(1)[0]
-            guide = view.of(self.guides.draw(pair, t, own_random)[None], self.patch_px)
-        return Drawn(decoded, pristine, float(pair.frame_mse[t]), pair.qp, guide)
+            guide = view.of(self.guides.draw(pair, t, own_random)[None], patch_px)
+        targets = frames[self.radius : self.radius + n_targets]
+        return Drawn(decoded, pristine, pair.frame_mse[targets], pair.qp, guide)
 
 
-def window_frames(t: int, radius: int, n_frames: int, spacing: int = 1) -> NDArray[np.intp]:
-    """Return the frame numbers around t, [2R+1]; before the first and after the last, time stands still."""
-    return np.clip(t + spacing * np.arange(-radius, radius + 1), 0, n_frames - 1)
+def window_frames(
+    t: int, radius: int, n_frames: int, apart: Distances = (1, 1), n_targets: int = 1
+) -> NDArray[np.intp]:
+    """Return the frame numbers around t and the targets behind it, [2R+C]; beyond the clip's ends time stands still."""
+    around = [*offsets(radius, apart), *range(radius + 1, radius + n_targets)]
+    frames: NDArray[np.intp] = np.clip(t + np.array(around), 0, n_frames - 1)
+    return frames

@@ -30,6 +30,7 @@ class DataRecipe:
     weight_of_qp: Mapping[str, float] = field(default_factory=dict)
     patch_px: int = 128
     neighbors: str = "adjacent"
+    consecutive: int = 1
     fixed_grid_share: float = 0.1
     exclude: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()

@@ -9,18 +9,19 @@ from torch import nn
 
 from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
 from cvqe.errors import InputError, UsageError
-from cvqe.models import create, takes_guide
+from cvqe.models import create, hidden_channels, takes_guide
+from cvqe.neighbors import PEAK_QUALITY
+from training.array_cache import luma_cache, qp_cache
 from training.batches import Source
 from training.clip_pairs import ClipPair, Loaders, load_pairs, load_validation
 from training.guides import Guides
 from training.loop import DECAYS, Trainer, train
-from training.luma_cache import LumaCache
 from training.partition_cache import PartitionCache
 from training.patches import PatchSource
 from training.processes import Place, joined
 from training.recipe import DataRecipe, Recipe, load_recipe, with_overrides
 from training.run_state import Files, load_state
-from training.start import STARTS
+from training.starts import STARTS
 from training.trainable import check_trainable
 from training.validation import Validation
 from training.window_pack import PackedWindows
@@ -43,6 +44,7 @@ class Training:
     cache: Path | None = None
     device: str = "auto"
     threads: int = 0
+    first_step: int = 0  # that `init` was trained for already
 
 
 def run_training(options: Training) -> Path:
@@ -58,7 +60,7 @@ def run_training(options: Training) -> Path:
         torch.set_num_threads(options.threads)
     with joined(options.device) as place:
         trainer = _trainer(options, recipe, place)
-        check_trainable(trainer.network, recipe.network.name, recipe.data.neighbors)
+        check_trainable(trainer.network, recipe)
         source, validation = _data(options, recipe, trainer.network)
         origin = {"data": source.facts(), "processes": place.n_processes}
         if options.resume:
@@ -85,8 +87,14 @@ def checked(recipe: Recipe) -> Recipe:
             raise UsageError(f"{what} is {value!r}; choose one of {', '.join(known)}.")
     if not 0 <= recipe.data.fixed_grid_share <= 1:
         raise UsageError(f"data.fixed_grid_share is {recipe.data.fixed_grid_share}; a share from 0 to 1 was expected.")
-    if min(recipe.schedule.steps, recipe.schedule.batch, recipe.data.patch_px) < 1:
-        raise UsageError("schedule.steps, schedule.batch and data.patch_px must be 1 or more.")
+    schedule, data = recipe.schedule, recipe.data
+    if min(schedule.steps, schedule.batch, data.patch_px, data.consecutive) < 1:
+        raise UsageError("schedule.steps, schedule.batch, data.patch_px and data.consecutive must be 1 or more.")
+    if schedule.batch % data.consecutive:
+        raise UsageError(
+            f"schedule.batch is {schedule.batch} targets, which is no whole number of windows with {data.consecutive} "
+            "targets each (data.consecutive); a multiple was expected."
+        )
     return recipe
 
 
@@ -107,7 +115,9 @@ def _trainer(options: Training, recipe: Recipe, place: Place) -> Trainer:
     STARTS[recipe.network.start](network)
     if options.init and not options.resume:  # a resumed run brings its own
         take_weights(network, options.init, recipe.network.name)
-    return Trainer(network, recipe, place, teacher_of(recipe))
+    trainer = Trainer(network, recipe, place, teacher_of(recipe))
+    trainer.step = options.first_step
+    return trainer
 
 
 def teacher_of(recipe: Recipe) -> nn.Module | None:
@@ -126,6 +136,8 @@ def teacher_of(recipe: Recipe) -> nn.Module | None:
     teacher = network_from_checkpoint(load_checkpoint(Path(loss.teacher)))
     if takes_guide(teacher) and not takes_guide(create(recipe.network.name, **recipe.network.options)):
         raise UsageError(f"{loss.teacher} takes a guided map and {recipe.network.name} does not; name another teacher.")
+    if hidden_channels(teacher):
+        raise UsageError(f"{loss.teacher} goes on from frame to frame; name a teacher that sees a window alone.")
     return teacher
 
 
@@ -152,20 +164,21 @@ def _data(options: Training, recipe: Recipe, network: nn.Module) -> tuple[Source
     data, seed, radius, is_guided = recipe.data, recipe.run.seed, int(network.radius), takes_guide(network)
     if options.windows:
         log.info("packs hold no whole clips: nothing is held back to validate on")
-        return PackedWindows(options.windows, radius, data.patch_px, seed, data.qp, is_guided, data.neighbors), None
+        return PackedWindows(options.windows, radius, data, seed, is_guided), None
     assert options.clips and options.coded  # _check_files
-    load = loaders(options.cache or options.coded / "cache", is_guided)
+    load = loaders(options.cache or options.coded / "cache", is_guided, data.neighbors)
     held_back = load_validation(options.clips, options.coded, data, load)
     source = patch_source(load_pairs(options.clips, options.coded, data, load), radius, data, seed, is_guided)
     return source, Validation(held_back, data.neighbors) if held_back else None
 
 
-def loaders(cache: Path, is_guided: bool) -> Loaders:
+def loaders(cache: Path, is_guided: bool, neighbors: str) -> Loaders:
     """Return what reads clips once and keeps them in a folder."""
-    return Loaders(LumaCache(cache).load, PartitionCache(cache).load if is_guided else None)
+    transforms = PartitionCache(cache).load if is_guided else None
+    return Loaders(luma_cache(cache).load, transforms, qp_cache(cache).load if neighbors == PEAK_QUALITY else None)
 
 
 def patch_source(pairs: list[ClipPair], radius: int, data: DataRecipe, seed: int, is_guided: bool) -> PatchSource:
     """Return windows as a recipe asks for them."""
     guides = Guides(data.fixed_grid_share) if is_guided else None
-    return PatchSource(pairs, radius, data.patch_px, data.weight_of_qp, seed, data.neighbors, guides)
+    return PatchSource(pairs, radius, data, seed, guides)

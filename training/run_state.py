@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from cvqe.errors import InputError, UsageError
-from training.recipe import Recipe, recipe_as_mapping
+from training.recipe import Recipe
+from training.recipe_changes import changed_in, first_difference
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,11 @@ def load_state(path: Path, recipe: Recipe, origin: Mapping[str, Any]) -> dict[st
     except Exception as error:  # a missing, cut or foreign file: torch raises many types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} holds no state to go on from ({reason}); start anew without --resume.") from error
-    changed = _first_difference(state.get("recipe", {}), recipe_as_mapping(recipe))
-    changed = changed or _first_difference({"run": state}, {"run": origin})
+    changed = changed_in(state.get("recipe", {}), recipe)
+    changed = changed or first_difference({"run": state}, {"run": origin})
     if changed:
         raise UsageError(
             f"{path} was left by another run ({changed}). Resume with the same recipe, data and processes, "
             "or start a new run from its weights:  --init CHECKPOINT"
         )
     return state
-
-
-def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    for section, values in new.items():
-        for key, value in values.items():
-            before = old.get(section, {}).get(key)
-            if before != value:
-                return f"{section}.{key} was {before!r}, is {value!r}"
-    return ""

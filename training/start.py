@@ -1,6 +1,4 @@
-"""How a network's weights start."""
-
-from collections.abc import Callable
+"""A start for TGAFNet and MGANet near the identity, with first layers that see differences of pixels and of frames."""
 
 import torch
 from torch import nn
@@ -65,6 +63,3 @@ def _centre_mganet(network: MGANet) -> None:
 
 def _without_mean(weight: torch.Tensor) -> None:
     weight.sub_(weight.mean((1, 2, 3), keepdim=True)).mul_(CENTRED_GAIN)
-
-
-STARTS: dict[str, Callable[[nn.Module], None]] = {"default": lambda network: None, "centred": centre}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cvqe.layers.warp import warp
-from cvqe.models import live, mganet, takes_guide, takes_qp, tgafnet
+from cvqe.models import hidden_channels, live, mganet, takes_guide, takes_qp, tgafnet
 from training.losses import PICTURE_LOSSES, PictureLoss, charbonnier, frame_relative
 from training.recipe import LossRecipe
 
@@ -44,7 +44,7 @@ class Supervised(nn.Module):
         self.teachers = (teacher,) if teacher is not None else ()
 
     def forward(self, batch: Mapping[str, Tensor], step: int) -> tuple[Tensor, Terms]:
-        """Return the loss of a batch (window, pristine and qp as float tensors, luma in [0, 1]) and its parts."""
+        """Return the loss of a batch, as training/batches.py has it but in floats, luma in [0, 1], and its parts."""
         terms = self.terms(batch, step)
         loss = terms["picture"]
         if "alignment" in terms:
@@ -55,10 +55,12 @@ class Supervised(nn.Module):
 
     def terms(self, batch: Mapping[str, Tensor], step: int) -> Terms:
         """Return each loss by its name, unweighted; `error`, `decoded`: the squared one with and without a network."""
-        window, frame_mse = batch["window"], batch["frame_mse"]
-        middle = window.shape[1] // 2
-        target, pristine = window[:, middle, None], batch["pristine"][:, middle, None]
-        if isinstance(self.network, mganet.MGANet):
+        window, frame_mse, radius = batch["window"], batch["frame_mse"], int(self.network.radius)
+        target, pristine = (targets_of(clips, radius) for clips in (window, batch["pristine"]))
+        if hidden_channels(self.network):
+            enhanced, alignment = unrolled(self.network, window, batch["qp"]), None
+            picture = self.picture_loss(enhanced.float(), pristine, frame_mse)
+        elif isinstance(self.network, mganet.MGANet):
             images = self.network.images(window, batch.get("guide"))
             enhanced, alignment = images.enhanced, None
             picture = mganet_picture_loss(images, pristine, frame_mse, self.picture_loss)
@@ -96,6 +98,26 @@ def output_of(network: nn.Module, window: Tensor, qp: Tensor, guide: Tensor | No
     told = [qp] * takes_qp(network) + [guide] * takes_guide(network)
     enhanced: Tensor = network(window, *told)
     return enhanced
+
+
+def targets_of(clips: Tensor, radius: int) -> Tensor:
+    """Return the C targets of windows [N, 2R+C, H, W], those of a window one after another, [N * C, 1, H, W]."""
+    return clips[:, radius : clips.shape[1] - radius].flatten(0, 1)[:, None]
+
+
+def unrolled(network: nn.Module, window: Tensor, qp: Tensor) -> Tensor:
+    """Run a recurrent network from a scene's beginning over a window [N, 2R+C, H, W]; returns its C targets, enhanced.
+
+    Their order is that of `targets_of`; gradients go back through the hidden state.
+    """
+    n_windows, _, *size = window.shape
+    n_frames = 2 * int(network.radius) + 1
+    hidden = window.new_zeros(n_windows, hidden_channels(network), *size)
+    told, seen = [qp] * takes_qp(network), []
+    for frames in window.unfold(1, n_frames, 1).unbind(1):  # [N, H, W, 2R+1] of each target in turn
+        enhanced, hidden = network(frames.movedim(-1, 1), *told, hidden)
+        seen.append(enhanced)
+    return torch.stack(seen, 1).flatten(0, 1)
 
 
 def mganet_picture_loss(images: mganet.Images, pristine: Tensor, frame_mse: Tensor, loss: PictureLoss) -> Tensor:

@@ -1,27 +1,28 @@
-"""What a training can teach: windows are drawn here and there, each by itself, and nobody reads a bitstream."""
+"""What a training can teach: windows here and there, with targets one after another where there is a state."""
 
 from torch import nn
 
 from cvqe.errors import UsageError
 from cvqe.models import hidden_channels
-from cvqe.neighbors import ADJACENT, LOW_DELAY, PEAK_QUALITY, checked_neighbors
+from cvqe.neighbors import checked_neighbors
+from training.recipe import Recipe
 
 
-def check_trainable(network: nn.Module, name: str, neighbors: str) -> None:
-    """Refuse a network or a choice of neighbors that needs more than a window.
+def check_trainable(network: nn.Module, recipe: Recipe) -> None:
+    """Refuse a recipe whose windows are none for its network.
 
     Raises:
         ModelError: there are no such neighbors for this radius.
-        UsageError: the network is recurrent, or its neighbors are chosen by the QPs of frames.
+        UsageError: a recurrent network would never see what it left behind, or another one is given several targets.
     """
-    checked_neighbors(neighbors, int(network.radius))
-    if hidden_channels(network):
+    checked_neighbors(recipe.data.neighbors, int(network.radius))
+    name, n_targets = recipe.network.name, recipe.data.consecutive
+    if hidden_channels(network) and n_targets == 1:
         raise UsageError(
-            f"{name} goes on from frame to frame, and windows are drawn one by one; a network without a hidden state "
-            "was expected. Export a public checkpoint of it:  python export/to_onnx.py --checkpoint FILE"
+            f"{name} goes on from frame to frame, and data.consecutive = 1 shows it one target at a time; some targets "
+            "one after another were expected:  --set data.consecutive=4"
         )
-    if neighbors == PEAK_QUALITY:
+    if n_targets > 1 and not hidden_channels(network):
         raise UsageError(
-            f"data.neighbors = {neighbors!r} are chosen by the QPs of frames, which training data does not hold; "
-            f"{ADJACENT} or {LOW_DELAY} was expected."
+            f"data.consecutive = {n_targets} is for networks with a hidden state, and {name} has none; 1 was expected."
         )

@@ -18,23 +18,23 @@ from cvqe.layers.convolutions import conv
 from cvqe.layers.edges import pad_edges
 from cvqe.layers.warp import warp
 
-CHANNELS = 24
+CHANNELS = 24  # as published
 MULTIPLE = 4  # the coarsest flow has one place for so many pixels
 LARGEST_PX = 64.0  # what a flow of 1 stands for
 HALVING_KERNEL = 5
 # before a stride of 2 over an even size: what "same" padding means where the authors' framework is at home
 SAME = (HALVING_KERNEL - 2) // 2, (HALVING_KERNEL - 1) // 2
-Kind = Callable[[int], tuple[nn.Module, ...]]
+Kind = Callable[[int, int], tuple[nn.Module, ...]]
 
 
 class MotionCompensation(nn.Module):
     """Warp a neighbor so that it shows what the target shows, at any size; a place outside the picture reads as 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = CHANNELS) -> None:
         super().__init__()
-        self.coarse = FlowStep(2, (halving, same, halving, same), scale=4)
-        self.middle = FlowStep(5, (halving, same, same, same), scale=2)
-        self.fine = FlowStep(5, (same, same, same, same), scale=1)
+        self.coarse = FlowStep(2, channels, (halving, same, halving, same), scale=4)
+        self.middle = FlowStep(5, channels, (halving, same, same, same), scale=2)
+        self.fine = FlowStep(5, channels, (same, same, same, same), scale=1)
 
     def forward(self, target: Tensor, neighbor: Tensor) -> Tensor:
         """Return the neighbor [N, 1, H, W], moved; both in [0, 1]."""
@@ -53,11 +53,13 @@ class MotionCompensation(nn.Module):
 class FlowStep(nn.Module):
     """Convolutions with a PReLU each, then a flow in (-1, 1) for every pixel of a place."""
 
-    def __init__(self, c_in: int, kinds: Sequence[Kind], scale: int) -> None:
+    def __init__(self, c_in: int, channels: int, kinds: Sequence[Kind], scale: int) -> None:
         super().__init__()
-        channels = (c_in, *[CHANNELS] * (len(kinds) - 1))
-        layers = [layer for kind, c in zip(kinds, channels, strict=True) for layer in (*kind(c), nn.PReLU(CHANNELS))]
-        self.layers = nn.Sequential(*layers, conv(CHANNELS, 2 * scale**2))
+        seen = (c_in, *[channels] * (len(kinds) - 1))
+        layers = [
+            layer for kind, c in zip(kinds, seen, strict=True) for layer in (*kind(c, channels), nn.PReLU(channels))
+        ]
+        self.layers = nn.Sequential(*layers, conv(channels, 2 * scale**2))
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,14 +67,14 @@ class FlowStep(nn.Module):
         return F.pixel_shuffle(torch.tanh(self.layers(x)), self.scale)
 
 
-def halving(c_in: int) -> tuple[nn.Module, nn.Module]:
+def halving(c_in: int, c_out: int) -> tuple[nn.Module, nn.Module]:
     """Return a 5x5 convolution that halves both sizes, behind its padding."""
-    return nn.ZeroPad2d((*SAME, *SAME)), nn.Conv2d(c_in, CHANNELS, HALVING_KERNEL, 2)
+    return nn.ZeroPad2d((*SAME, *SAME)), nn.Conv2d(c_in, c_out, HALVING_KERNEL, 2)
 
 
-def same(c_in: int) -> tuple[nn.Module]:
+def same(c_in: int, c_out: int) -> tuple[nn.Module]:
     """Return a 3x3 convolution."""
-    return (conv(c_in, CHANNELS),)
+    return (conv(c_in, c_out),)
 
 
 def moved(plane: Tensor, flow: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from cvqe.layers.convolutions import conv, conv_relu
 from cvqe.layers.target import onto_target
 
 INITIAL_STD = 0.001  # section 3.2 of the paper
-LAYERS = ((1, 64, 9), (64, 32, 7), (32, 16, 1))  # channels in, channels out, kernel size
 
 
 class ARCNN(nn.Module):
@@ -18,10 +17,16 @@ class ARCNN(nn.Module):
 
     radius = 0
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 64) -> None:
+        """Build with fresh weights; `channels` are those of the first layer, and halved by each of the next two."""
         super().__init__()
-        hidden = [layer for shape in LAYERS for layer in conv_relu(*shape)]
-        self.layers = nn.Sequential(*hidden, conv(16, 1, 5))
+        mapped = channels // 4
+        self.layers = nn.Sequential(
+            *conv_relu(1, channels, 9),
+            *conv_relu(channels, channels // 2, 7),
+            *conv_relu(channels // 2, mapped, 1),
+            conv(mapped, 1, 5),
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

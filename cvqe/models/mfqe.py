@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cvqe.layers.convolutions import conv
-from cvqe.layers.motion_compensation import MotionCompensation
+from cvqe.layers.motion_compensation import CHANNELS, MotionCompensation
 from cvqe.layers.target import onto_target
 
 
@@ -21,12 +21,21 @@ class MFQE(nn.Module):
 
     radius = 1
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 128, motion: int = CHANNELS) -> None:
+        """Build with fresh weights.
+
+        Args:
+            channels: of each frame's features; the layers behind keep their share of them.
+            motion: channels of the motion compensation.
+        """
         super().__init__()
-        self.motion = MotionCompensation()
-        self.heads = nn.ModuleList([nn.Sequential(*conv_prelu(1, 128, 9)) for _ in range(3)])
-        self.pairs = nn.ModuleList([nn.Sequential(*conv_prelu(256, 64, 7), *conv_prelu(64, 64, 3)) for _ in range(2)])
-        self.tail = nn.Sequential(*conv_prelu(128, 32, 1), conv(32, 1, 5))
+        half, quarter = channels // 2, channels // 4
+        self.motion = MotionCompensation(motion)
+        self.heads = nn.ModuleList([nn.Sequential(*conv_prelu(1, channels, 9)) for _ in range(3)])
+        self.pairs = nn.ModuleList(
+            [nn.Sequential(*conv_prelu(2 * channels, half, 7), *conv_prelu(half, half, 3)) for _ in range(2)]
+        )
+        self.tail = nn.Sequential(*conv_prelu(2 * half, quarter, 1), conv(quarter, 1, 5))
 
     def forward(self, window: Tensor) -> Tensor:
         """Enhance the target of a window [N, 3, H, W] in [0, 1]; returns float32 [N, 1, H, W], not clamped."""

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from cvqe.layers.convolutions import conv
+from cvqe.layers.motion_compensation import CHANNELS as MOTION_CHANNELS
 from cvqe.layers.motion_compensation import MotionCompensation
 from cvqe.layers.target import onto_target
 
 KERNEL_SIZES = (3, 5, 7)
-CHANNELS = 32  # of each size, and of the layers behind
 N_FRAMES = 3
-N_SEEN = N_FRAMES * len(KERNEL_SIZES) * CHANNELS
+N_SEEN = N_FRAMES * len(KERNEL_SIZES)  # sets of channels before the layers that read all of them
 
 
 class MFQE2(nn.Module):
@@ -29,17 +29,20 @@ class MFQE2(nn.Module):
 
     radius = 1
 
-    def __init__(self, dense: bool = True) -> None:
+    def __init__(self, dense: bool = True, channels: int = 32, motion: int = MOTION_CHANNELS) -> None:
         """Build with fresh weights.
 
         Args:
             dense: densely connected layers with batch norms, as for QP 37 and 42; else a plain chain of them, as for
                 QP 22, 27 and 32.
+            channels: of each kernel size, and of the layers behind.
+            motion: channels of the motion compensation.
         """
         super().__init__()
-        self.motion = MotionCompensation()
-        self.heads = nn.ModuleList([ThreeSizes() for _ in range(N_FRAMES)])
-        self.tail = DenseTail() if dense else plain_tail()
+        self.is_dense = dense
+        self.motion = MotionCompensation(motion)
+        self.heads = nn.ModuleList([ThreeSizes(channels) for _ in range(N_FRAMES)])
+        self.tail = DenseTail(channels) if dense else plain_tail(channels)
 
     def forward(self, window: Tensor) -> Tensor:
         """Enhance the target of a window [N, 3, H, W] in [0, 1]; returns float32 [N, 1, H, W], not clamped."""
@@ -57,13 +60,13 @@ class MFQE2(nn.Module):
 class ThreeSizes(nn.Module):
     """A frame seen through kernels of three sizes side by side."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.sizes = nn.ModuleList([conv(1, CHANNELS, size) for size in KERNEL_SIZES])
-        self.activation = nn.PReLU(len(KERNEL_SIZES) * CHANNELS)
+        self.sizes = nn.ModuleList([conv(1, channels, size) for size in KERNEL_SIZES])
+        self.activation = nn.PReLU(len(KERNEL_SIZES) * channels)
 
     def forward(self, frame: Tensor) -> Tensor:
-        """Return features [N, 96, H, W] of a frame [N, 1, H, W]."""
+        """Return features [N, 3C, H, W] of a frame [N, 1, H, W]."""
         seen: Tensor = self.activation(torch.cat([layer(frame) for layer in self.sizes], 1))
         return seen
 
@@ -71,14 +74,14 @@ class ThreeSizes(nn.Module):
 class DenseTail(nn.Module):
     """Five layers, each of which reads all those before it, then one to a single channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = conv_norm(N_SEEN, CHANNELS)
-        self.dense = nn.ModuleList([conv_norm(n * CHANNELS, CHANNELS) for n in range(1, 5)])
-        self.last = conv_norm(CHANNELS, 1)
+        self.first = conv_norm(N_SEEN * channels, channels)
+        self.dense = nn.ModuleList([conv_norm(n * channels, channels) for n in range(1, 5)])
+        self.last = conv_norm(channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn features [N, 288, H, W] into what the target lacks, [N, 1, H, W]."""
+        """Turn features [N, 9C, H, W] into what the target lacks, [N, 1, H, W]."""
         seen = [self.first(x)]
         for layer in self.dense:
             seen.append(layer(torch.cat(seen, 1)))
@@ -86,11 +89,11 @@ class DenseTail(nn.Module):
         return lacking
 
 
-def plain_tail() -> nn.Sequential:
-    """Return layers that turn features [N, 288, H, W] into what the target lacks, one behind the other."""
-    channels = (N_SEEN, *[CHANNELS] * 7, CHANNELS // 2)
-    layers = [layer for c_in, c_out in pairwise(channels) for layer in conv_prelu(c_in, c_out)]
-    return nn.Sequential(*layers, conv(channels[-1], 1))
+def plain_tail(channels: int) -> nn.Sequential:
+    """Return layers that turn features [N, 9C, H, W] into what the target lacks, one behind the other."""
+    widths = (N_SEEN * channels, *[channels] * 7, channels // 2)
+    layers = [layer for c_in, c_out in pairwise(widths) for layer in conv_prelu(c_in, c_out)]
+    return nn.Sequential(*layers, conv(widths[-1], 1))
 
 
 def conv_prelu(c_in: int, c_out: int) -> tuple[nn.Module, nn.Module]:

@@ -13,14 +13,13 @@ from cvqe.layers.deform_fusion import DeformFusion
 from cvqe.layers.quality_net import QualityNet
 from cvqe.layers.target import onto_target
 
-FUSED_CHANNELS = 64
 KERNEL_SIZE = 3
 
 
 class STDF(nn.Module):
     """Enhance the middle frame of 2R+1; as published, R3 has 364,510 parameters."""
 
-    def __init__(self, radius: int = 3, fusion: int = 32, channels: int = 48, hidden: int = 6) -> None:
+    def __init__(self, radius: int = 3, fusion: int = 32, channels: int = 48, hidden: int = 6, fused: int = 64) -> None:
         """Build with fresh weights.
 
         Args:
@@ -28,11 +27,12 @@ class STDF(nn.Module):
             fusion: channels of the U-Net.
             channels: of the quality net.
             hidden: convolutions of the quality net between its first and its last.
+            fused: channels of the aligned features.
         """
         super().__init__()
         self.radius = radius
-        self.ffnet = DeformFusion(2 * radius + 1, fusion, FUSED_CHANNELS, KERNEL_SIZE)
-        self.qenet = QualityNet(FUSED_CHANNELS, channels, hidden)
+        self.ffnet = DeformFusion(2 * radius + 1, fusion, fused, KERNEL_SIZE)
+        self.qenet = QualityNet(fused, channels, hidden)
 
     def forward(self, window: Tensor) -> Tensor:
         """Enhance the target of a window [N, 2R+1, H, W] in [0, 1]; returns float32 [N, 1, H, W], not clamped."""

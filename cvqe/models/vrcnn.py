@@ -29,14 +29,17 @@ class VRCNN(nn.Module):
 
     radius = 0
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 64) -> None:
+        """Build with fresh weights; `channels` are those of the first layer, the others keep their share of them."""
         super().__init__()
+        few, many = channels // 4, channels // 2
+        both = few + many
         self.layers = nn.Sequential(
-            conv(1, 64, 5),
+            conv(1, channels, 5),
             nn.ReLU(),
-            TwoSizes(conv(64, 16, 5), conv(64, 32, 3)),
-            TwoSizes(conv(48, 32, 1), conv(48, 16, 3)),
-            conv(48, 1, 3),
+            TwoSizes(conv(channels, few, 5), conv(channels, many, 3)),
+            TwoSizes(conv(both, many, 1), conv(both, few, 3)),
+            conv(both, 1, 3),
         )
 
     def forward(self, window: Tensor) -> Tensor:

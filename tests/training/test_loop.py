@@ -3,7 +3,7 @@ import torch
 
 from cvqe.errors import CvqeError
 from cvqe.models import create
-from tests.training.test_patches import pair
+from tests.training.test_patches import data, pair
 from training.loop import Trainer, is_due, rate_at
 from training.patches import PatchSource
 from training.processes import Place
@@ -14,7 +14,7 @@ SMALL = with_overrides(
     Recipe(),
     ['run.precision="fp32"', "schedule.steps=30", "schedule.batch=4", "schedule.warm_up=2", "schedule.ema=0.5"],
 )
-SOURCE = PatchSource([pair(size=(32, 32))], 3, 16, {}, seed=0)
+SOURCE = PatchSource([pair(size=(32, 32))], 3, data(16), seed=0)
 
 
 def trainer(recipe=SMALL):
@@ -90,3 +90,11 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
 def test_intervals():
     assert [step for step in range(1, 9) if is_due(step, 4)] == [4, 8]
     assert not is_due(0, 0)
+
+
+def test_a_network_with_3d_convolutions_learns():
+    options = {"channels": 4, "frame_channels": 2}
+    learner = Trainer(create("cf_stif", **options), SMALL, ALONE)
+    before = learner.network.qe.conv_last.weight.detach().clone()
+    learner.learn(SOURCE.batch(0, 0, 2))
+    assert not torch.equal(before, learner.network.qe.conv_last.weight)

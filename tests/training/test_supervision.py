@@ -6,7 +6,15 @@ from cvqe.layers.warp import warp
 from cvqe.models import create
 from cvqe.models.live import Sight
 from training.recipe import LossRecipe
-from training.supervision import Supervised, fading, live_alignment, taught, tgafnet_alignment
+from training.supervision import (
+    Supervised,
+    fading,
+    live_alignment,
+    targets_of,
+    taught,
+    tgafnet_alignment,
+    unrolled,
+)
 
 
 def moving_batch(size=32, n=2):
@@ -120,3 +128,32 @@ def test_the_alignments_weight_fades_to_a_fifth():
     assert weights[0] == 1.0
     assert weights == sorted(weights, reverse=True)
     assert weights[75] == weights[100] == 0.2
+
+
+def test_a_recurrent_network_is_unrolled_over_its_targets():
+    torch.manual_seed(0)
+    network = create("rfda", fused=8, fusion=4, channels=8, hidden=1)
+    window, pristine = torch.rand(2, 2, 9, 24, 24)  # two windows of three targets
+    batch = {"window": window, "pristine": pristine, "frame_mse": torch.full((6,), 50.0), "qp": torch.full((2,), 37.0)}
+    loss, terms = Supervised(network, LossRecipe(picture="mse"), n_steps=10, seed=0)(batch, 0)
+    hidden, errors = torch.zeros(2, 8, 24, 24), []
+    for t in range(3, 6):
+        enhanced, hidden = network(window[:, t - 3 : t + 4], hidden)
+        errors.append(((enhanced[:, 0] - pristine[:, t]) ** 2).mean())
+    assert loss.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-4)
+    before = ((window[:, 3:6] - pristine[:, 3:6]) ** 2).mean().item()
+    assert terms["decoded"].item() == pytest.approx(before * 255**2 / 50, rel=1e-4)
+    loss.backward()
+    assert network.wpnet.deform_conv.weight.grad.abs().sum() > 0  # what reads the state learns
+
+
+def test_targets_and_what_a_recurrent_network_makes_of_them_have_one_order():
+    window = torch.arange(2 * 9.0).view(2, 9, 1, 1).expand(2, 9, 4, 4)
+
+    class Echo(torch.nn.Module):
+        radius, hidden_channels = 3, 1
+
+        def forward(self, window, hidden):
+            return window[:, 3:4], hidden + 1
+
+    torch.testing.assert_close(unrolled(Echo(), window, torch.zeros(2)), targets_of(window, 3))

@@ -1,25 +1,36 @@
 import pytest
 
 from cvqe.errors import ModelError, UsageError
-from cvqe.models import create, names
+from cvqe.models import create, hidden_channels, names
+from training.recipe import Recipe, with_overrides
 from training.trainable import check_trainable
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - {"rfda"}))
-def test_networks_of_one_window_are_taught(name):
-    check_trainable(create(name), name, "adjacent")
+def recipe(name, *overrides):
+    """A recipe of a network."""
+    return with_overrides(Recipe(), [f'network.name="{name}"', *overrides])
 
 
-def test_a_recurrent_network_is_refused_with_what_can_be_done_instead():
-    with pytest.raises(UsageError, match=r"rfda goes on from frame to frame.*export/to_onnx.py"):
-        check_trainable(create("rfda"), "rfda", "adjacent")
+@pytest.mark.parametrize("name", names())
+def test_every_network_is_taught_with_the_targets_it_needs(name):
+    network = create(name)
+    check_trainable(network, recipe(name, f"data.consecutive={4 if hidden_channels(network) else 1}"))
 
 
-def test_neighbors_that_only_a_bitstream_tells_are_refused():
-    with pytest.raises(UsageError, match=r"'peak-quality' are chosen by the QPs of frames.*adjacent or low-delay"):
-        check_trainable(create("mfqe2"), "mfqe2", "peak-quality")
+def test_a_recurrent_network_needs_some_targets_one_after_another():
+    with pytest.raises(UsageError, match=r"rfda goes on from frame to frame.*data.consecutive=4"):
+        check_trainable(create("rfda"), recipe("rfda"))
+
+
+def test_a_network_without_a_state_has_no_use_for_them():
+    with pytest.raises(UsageError, match="stdf_r3 has none; 1 was expected"):
+        check_trainable(create("stdf_r3"), recipe("stdf_r3", "data.consecutive=2"))
+
+
+def test_neighbors_of_peak_quality_are_taught():
+    check_trainable(create("mfqe2"), recipe("mfqe2", 'data.neighbors="peak-quality"'))
 
 
 def test_neighbors_that_there_are_not_are_refused():
     with pytest.raises(ModelError, match="low-delay"):
-        check_trainable(create("stdf_r3"), "stdf_r3", "low-delay")
+        check_trainable(create("stdf_r3"), recipe("stdf_r3", 'data.neighbors="low-delay"'))

@@ -27,15 +27,13 @@ class TestPlan:
     """What every variant is measured on.
 
     Attributes:
-        qp: of all variants.
-        base_qps: of the base variant besides, which was trained for none of them.
+        base_qps: of the base variant besides those that it was trained for; the others are measured at these alone.
         frames: the first ones of every test clip.
         curve_clip: the clip whose frames are written one by one.
     """
 
     __test__ = False  # nothing for pytest
 
-    qp: int = 37
     base_qps: tuple[int, ...] = ()
     frames: int = 20
     curve_clip: str = ""
@@ -92,7 +90,7 @@ class Study:
 
     def qps_of(self, variant: Variant) -> tuple[int, ...]:
         """Return the QPs to measure a variant at."""
-        return (self.test.qp, *(self.test.base_qps if variant.is_base else ()))
+        return (*variant.recipe.data.qp, *(self.test.base_qps if variant.is_base else ()))
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvqe.errors import UsageError
+from cvqe.models import create, takes_guide
 from cvqe.whole_file import write_whole
 from training.evaluation.cases import find_cases
 from training.evaluation.evaluation import Evaluation, Hooks, evaluate
@@ -74,10 +75,16 @@ def run_study(options: StudyOptions, command: str, hooks: Hooks) -> list[Path]:
 
 
 def train_variant(trained: TrainedVariant, options: StudyOptions, init: Path | None = None) -> None:
-    """Train a variant to its end, from where it was stopped if it was; `init`: a checkpoint whose weights it takes."""
+    """Train a variant to its end, from where it was stopped if it was.
+
+    Without the state of the run that was stopped its checkpoint is gone on from, with an optimizer that begins anew.
+
+    Args:
+        init: a checkpoint whose weights it takes where it has none of its own.
+    """
     trained.recipe_file.parent.mkdir(parents=True, exist_ok=True)
-    if not trained.files.state.exists():  # the text of a run that goes on is there already
-        write_whole(trained.recipe_file, recipe_text(trained.variant.recipe).encode())
+    write_whole(trained.recipe_file, recipe_text(trained.variant.recipe).encode())
+    n_steps = trained.n_steps
     run_training(
         Training(
             trained.recipe_file,
@@ -85,7 +92,8 @@ def train_variant(trained: TrainedVariant, options: StudyOptions, init: Path | N
             options.clips,
             options.coded,
             resume=trained.files.state.exists(),
-            init=init,
+            init=trained.files.checkpoint if n_steps else init,
+            first_step=n_steps,
             cache=options.cache,
             device=options.device,
             threads=options.threads,
@@ -117,7 +125,9 @@ def _started_from(start: Variant | None, options: StudyOptions) -> Path | None:
 def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -> Iterator[Evaluation]:
     """Yield what is measured of a variant; the base by the fixed grid too, which stands in for the coder's units."""
     variant, checkpoint = trained.variant, trained.files.checkpoint
-    guides = (UNITS, GRID) if variant.is_base else (UNITS,)
+    network = variant.recipe.network
+    is_guided = takes_guide(create(network.name, **network.options))
+    guides = (UNITS, GRID) if variant.is_base and is_guided else (UNITS,)
     for guide in guides:
         label = variant.name if guide == UNITS else f"{variant.name}-{guide}"
         yield Evaluation(
@@ -126,7 +136,7 @@ def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -
             options.output / EVALUATION,
             model=(f"{label}={checkpoint}",),
             configuration=(variant.coding,),
-            qp=study.qps_of(variant) if guide == UNITS else (study.test.qp,),
+            qp=study.qps_of(variant) if guide == UNITS else variant.recipe.data.qp,
             frames=study.test.frames,
             precision=options.precision,
             device=options.device,

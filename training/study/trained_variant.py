@@ -5,15 +5,13 @@ OUTPUT/{coding}/{variant}.pt        the checkpoint; log and state beside it, as 
 """
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from cvqe.errors import InputError, UsageError
-from training.recipe import recipe_as_mapping
+from training.recipe_changes import changed_in
 from training.run_state import Files
 from training.study.study_file import Variant
 
@@ -43,9 +41,14 @@ class TrainedVariant:
             InputError: it can't be read.
             UsageError: it is of another recipe.
         """
+        return self.n_steps >= self.variant.recipe.schedule.steps
+
+    @property
+    def n_steps(self) -> int:
+        """How many steps the checkpoint was trained for, 0 where there is none; raises as `is_done`."""
         checkpoint = self.files.checkpoint
         if not checkpoint.exists():
-            return False
+            return 0
         try:
             content = torch.load(checkpoint, map_location="cpu", weights_only=True)
             recipe, step = content["recipe"], int(content["step"])
@@ -53,13 +56,13 @@ class TrainedVariant:
             raise InputError(
                 f"{checkpoint} is no checkpoint of a study ({type(error).__name__}); remove it."
             ) from error
-        changed = first_difference(recipe, recipe_as_mapping(self.variant.recipe))
+        changed = changed_in(recipe, self.variant.recipe)
         if changed:
             raise UsageError(
                 f"{checkpoint} was trained by another recipe ({changed}); a study compares what is trained alike. "
                 "Name another --output, or remove what is there."
             )
-        return step >= self.variant.recipe.schedule.steps
+        return step
 
     @property
     def training_s(self) -> str:
@@ -68,13 +71,3 @@ class TrainedVariant:
             return ""
         with self.files.log.open(newline="") as file:
             return list(csv.DictReader(file))[-1]["elapsed_s"]
-
-
-def first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Return in words the first value of nested mappings that is another; empty where none is."""
-    for section, values in new.items():
-        for key, value in values.items():
-            before = old.get(section, {}).get(key)
-            if before != value:
-                return f"{section}.{key} was {before!r}, is {value!r}"
-    return ""
