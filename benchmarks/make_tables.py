@@ -15,12 +15,14 @@ if not __package__:  # run by path: import from the repo root, never from this f
 
 from benchmarks import (
     calibration_tables,
+    comparison_tables,
     inputs_table,
     mganet_tables,
     networks_table,
     report,
     sensitivity_table,
     streaming_tables,
+    table4_tables,
 )
 
 RESULTS = report.ROOT / "benchmarks" / "results"
@@ -33,6 +35,7 @@ PAGES = (
     "docs/parity.md",
     "docs/mganet.md",
     "docs/networks.md",
+    "docs/comparison.md",
     "docs/streaming.md",
     "docs/inputs.md",
     "docs/calibration.md",
@@ -231,6 +234,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **calibration_tables.TABLES,
     **sensitivity_table.TABLES,
     **networks_table.TABLES,
+    **comparison_tables.TABLES,
+    **table4_tables.TABLES,
 }
 
 

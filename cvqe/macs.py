@@ -1,5 +1,6 @@
 """Multiply-accumulates of one forward pass, counted exactly and without computing anything."""
 
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -20,6 +21,18 @@ def count_macs(model: nn.Module, height: int, width: int) -> int:
     count, as in the papers. Not counted: biases, activations, elementwise products and sums, bilinear sampling (all
     that a warp is).
     """
+    return macs_by(model, height, width, {torch.ops.cvqe.deform_conv2d: deform_conv_flops})
+
+
+def macs_by(model: nn.Module, height: int, width: int, formulas: Mapping[Any, Callable[..., int]]) -> int:
+    """Return the multiply-accumulates of one window of one frame size, where some operations have formulas of ours.
+
+    Args:
+        model: on any device.
+        height: of a frame, px; so is `width`.
+        formulas: by operation, the floating point operations of one call, twice its multiply-accumulates, from the
+            shapes of its inputs and `out_shape`; torch's own for all other operations.
+    """
     tensors = chain(model.named_parameters(), model.named_buffers())
     on_meta = {name: tensor.to("meta") for name, tensor in tensors}
     window = torch.empty(1, 2 * model.radius + 1, height, width, device="meta")
@@ -30,8 +43,7 @@ def count_macs(model: nn.Module, height: int, width: int) -> int:
         inputs.append(torch.empty(1, 1, height, width, device="meta"))
     if hidden_channels(model):
         inputs.append(torch.empty(1, hidden_channels(model), height, width, device="meta"))
-    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.cvqe.deform_conv2d: deform_conv_flops})
-    with counter, torch.no_grad():
+    with FlopCounterMode(display=False, custom_mapping=dict(formulas)) as counter, torch.no_grad():
         functional_call(model, on_meta, tuple(inputs))
     flops: int = counter.get_total_flops()
     return flops // 2

@@ -1,8 +1,8 @@
 """A start near the identity for every network that adds to its target, whatever its depth.
 
-With usual draws a picture's brightness, which is 20 times its coding errors, drowns them, neighbors that are not aligned
-yet drown the target, and a deep chain of narrow layers passes next to nothing on: STDF and DnCNN at a quarter of their
-widths had learned nothing after 150 steps. So here
+With usual draws a picture's brightness, which is 20 times its coding errors, drowns them, neighbors that are not yet
+aligned drown the target, and a deep chain of narrow layers passes next to nothing on: STDF and DnCNN at a quarter of
+their widths had learned nothing after 150 steps. So here
 
 * layers that see pixels have kernels without a mean, and see little of any frame but the target,
 * layers between pass most of their input on (Zagoruyko and Komodakis, DiracNets, 2017), with a little noise around,
@@ -23,6 +23,7 @@ PIXEL_GAIN = 2.0  # of differences between pixels, which are a few percent of th
 NOISE = 0.25  # of a layer's usual draw, around the identity
 NEIGHBOR_SHARE = 0.1  # of what a layer sees of the target
 PROBE_PX = 64
+OPEN = 3.0  # before a sigmoid: 95 % pass. Six pairs of gates at 1/2 let a four-thousandth through
 MASK_GAIN = 2.0  # deformable convolutions start with every mask at 1/2
 FIRST_ADDED = 0.5 / 255  # what is added to a noisy gray target, the mean of its magnitude
 
@@ -41,6 +42,8 @@ def start_near_identity(network: nn.Module) -> None:
         layer.weight.copy_(seeing_differences(layer.weight))
     for layer in ends.flow:
         layer.weight.normal_(0, OFFSET_SPREAD / LARGEST_PX)
+    for layer in ends.gates:
+        nn.init.constant_(layer.bias, OPEN)
     loudness = _loudness(network)
     for layer in ends.last:
         layer.weight.mul_(FIRST_ADDED / loudness)

@@ -1,4 +1,4 @@
-"""Where a network sees pixels, and where it draws what its target lacks: what a start near the identity sets."""
+"""Where a network sees pixels, where it draws what its target lacks, and what stands between: what a start has to set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from cvqe.errors import UsageError
+from cvqe.layers.attention_block import DeformableAttention
 from cvqe.layers.motion_compensation import MotionCompensation
 from cvqe.models.arcnn import ARCNN
 from cvqe.models.cf_stif import CFSTIF
@@ -32,11 +33,13 @@ class Ends:
         last: their output is added to the target; a batch norm stands for the convolution before it, whose scale it
             would undo.
         flow: their output is a displacement, in units of many pixels.
+        gates: their output, through a sigmoid, is what features on their way are multiplied by.
     """
 
     first: Layers
     last: Layers
     flow: Layers = ()
+    gates: Layers = ()
 
 
 def ends_of(network: nn.Module) -> Ends:
@@ -57,7 +60,8 @@ def ends_of(network: nn.Module) -> Ends:
             sizes = [layer for head in network.heads for layer in head.sizes]
             return Ends(sizes, [last], _flow_layers(network.motion))
         case STDF() | RFDA():
-            return Ends([network.ffnet.in_conv[0], network.ffnet.deform_conv], [network.qenet.out_conv])
+            first = [network.ffnet.in_conv[0], network.ffnet.deform_conv]
+            return Ends(first, [network.qenet.out_conv], gates=_gates(network))
         case CFSTIF():
             return Ends([network.mlrd.conv_first[0], network.mlrd.deform_conv], [network.qe.conv_last])
         case TGAFNet():
@@ -69,6 +73,11 @@ def ends_of(network: nn.Module) -> Ends:
         f'network.start = "identity" does not fit this {type(network).__name__}: it is for networks that add to their '
         'target (mganet with residual = true), live not among them. Choose "default".'
     )
+
+
+def _gates(network: nn.Module) -> Layers:
+    attentions = [module for module in network.modules() if isinstance(module, DeformableAttention)]
+    return [gate for each in attentions for gate in (each.conv4, each.conv_du[-2])]
 
 
 def _flow_layers(motion: MotionCompensation) -> Layers:

@@ -7,14 +7,16 @@ from training.recipe import Recipe, recipe_as_mapping
 
 
 def changed_in(old: Mapping[str, Any], recipe: Recipe) -> str:
-    """Return in words the first value that another recipe had; empty where none.
+    """Return in words the first value that another recipe, as stored in a checkpoint, had; empty where none.
 
-    More or fewer steps at a constant rate are no other recipe: each step is the same whatever number comes last.
+    What an older recipe did not know yet had its default. More or fewer steps at a constant rate are no other recipe:
+    each step is the same whatever number comes last.
     """
-    new = recipe_as_mapping(recipe)
-    if recipe.schedule.decay == "constant" and old.get("schedule", {}).get("decay") == "constant":
-        new["schedule"]["steps"] = old["schedule"]["steps"]
-    return first_difference(old, new)
+    new, defaults = recipe_as_mapping(recipe), recipe_as_mapping(Recipe())
+    whole = {section: {**defaults[section], **values} for section, values in old.items() if section in defaults}
+    if recipe.schedule.decay == "constant" and "schedule" in whole:
+        new["schedule"]["steps"] = whole["schedule"]["steps"]
+    return first_difference(whole, new)
 
 
 def first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

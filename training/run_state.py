@@ -24,6 +24,11 @@ class Files:
         return self.checkpoint.with_suffix(".state.pt")
 
     @property
+    def export(self) -> Path:
+        """The checkpoint as an ONNX file, where it was exported."""
+        return self.checkpoint.with_suffix(".onnx")
+
+    @property
     def log(self) -> Path:
         """One line for each interval."""
         return self.checkpoint.with_suffix(".csv")

@@ -1,5 +1,6 @@
 """The networks that ours is compared with, exported: verified, and the same picture by both CPU backends."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from cvqe.manifest import manifest_from_properties
 from export.exporter import ExportConfig, Exported, export
 from export.verify import FP16_ATOL, FP32_ATOL, made_up_window
+from runtime import stream
 from runtime.engine import EngineRequest, open_engine
 from runtime.model_file import load_model_file
 from tests.cvqe.models.comparison import COMPARISONS, Comparison
@@ -17,6 +19,8 @@ from tests.networks import made_up_network, save_checkpoint
 LEVELS_APART = 1  # float32 sums in another order: a luma near a half level may round to either side
 TINY = 2, 2
 SIZES = [TINY, (17, 31), (40, 64)]
+DEMO = Path(__file__).resolve().parents[2] / "docs" / "demo" / "demo_qp37.mp4"
+N_STREAMED = 5
 N_FRAMES = 3  # in a row: a recurrent network goes on from what the first ones left behind
 QUICK = ("stdf_r1", "vrcnn")
 labelled = pytest.mark.parametrize(
@@ -66,3 +70,13 @@ def test_it_agrees_with_torch_and_says_what_it_needs(comparison, tmp_path, preci
     assert [value.name for value in model.graph.input] == ["window", *["hidden"] * manifest.is_recurrent]
     outputs = ["enhanced", "enhanced_mean", *["hidden_next"] * manifest.is_recurrent]
     assert [value.name for value in model.graph.output] == outputs
+
+
+@labelled
+def test_it_streams_a_real_clip(comparison, tmp_path, capsys):
+    result = exported(comparison, tmp_path / "net.onnx", "fp32")
+    words = [DEMO, "-o", tmp_path / "out.mp4", "--model", result.path, "--frames", N_STREAMED, "--json"]
+    assert stream.main([str(word) for word in words]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["frames_in"], summary["frames_out"]) == (N_STREAMED, N_STREAMED)
+    assert summary["frames_fallen_back"] == 0

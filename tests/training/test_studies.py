@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import mganet_tables
+from benchmarks import mganet_tables, table1
 from training import studies
 from training.coder import decode_pictures, encode, frame_rate
 from training.coding import Coding
@@ -174,3 +174,44 @@ def test_missing_test_clips_are_told_before_anything_is_trained(study, clips, co
     assert "--configuration ai --transform-depth 3 --qp 35" in capsys.readouterr().err
     assert run(study, clips, coded, "--frames", 0) == 2
     assert not (study.parent / "out").exists()
+
+
+@pytest.mark.parametrize("is_state_kept", [True, False])
+def test_at_a_constant_rate_a_variant_goes_on_for_more_steps(study, clips, coded, is_state_kept):
+    command = ("--only", "ai-tu3/f5-unguided", "--set", 'schedule.decay="constant"')
+    assert run(study, clips, coded, *command) == 0
+    folder = study.parent / "out" / "ai-tu3"
+    before = torch.load(folder / "f5-unguided.pt", weights_only=True)
+    if not is_state_kept:  # as where checkpoints alone were handed on
+        (folder / "f5-unguided.state.pt").unlink()
+    assert run(study, clips, coded, *command, "--set", "schedule.steps=4") == 0
+    after = torch.load(folder / "f5-unguided.pt", weights_only=True)
+    assert (before["step"], after["step"]) == (2, 4)
+    assert load_recipe(folder / "f5-unguided.toml").schedule.steps == 4
+    moved = [(after["state_dict"][name] - value).abs().max() for name, value in before["state_dict"].items()]
+    assert 0 < max(moved) < 0.02  # two steps at a rate of 1e-3 on: not begun anew
+    assert [row["steps"] for row in rows(study, "small")] == ["4"]
+
+
+def test_the_papers_comparison_is_a_study_with_folders_of_its_own(study, clips, coded, monkeypatch):
+    monkeypatch.setattr(table1, "DEFAULTS", {"--output": study.parent / "out", "--results": study.parent / "rows"})
+    words = [clips, "--coded", coded, "--test", clips, "--test-coded", coded, "--config", study, "--threads", 1]
+    assert table1.main([str(word) for word in [*words, "--only", "ai-tu3/f5-unguided"]]) == 0
+    (row,) = csv.DictReader((study.parent / "rows" / "small.csv").open())
+    (of_clip, _) = csv.DictReader((study.parent / "rows" / "small_clips.csv").open())
+    assert float(row["delta_ssim"]) and float(of_clip["sd_db"])
+
+
+def test_a_study_may_measure_what_the_runtime_makes_of_the_exports(study, clips, coded, capsys):
+    study.write_text(STUDY.replace("frames = 3", 'frames = 3\nmeasured_by = "runtime"'))
+    only = ("--only", "ai-tu3/f5-unguided", "--precision", "fp32")
+    assert run(study, clips, coded, *only) == 0
+    by_runtime = rows(study, "small")
+    assert by_runtime[0]["computed_by"] in ("openvino fp32", "onnxruntime fp32")
+    study.write_text(STUDY)
+    assert run(study, clips, coded, *only, "--output", study.parent / "torch") == 0
+    (by_torch,) = csv.DictReader((study.parent / "torch" / "small.csv").open())
+    assert float(by_runtime[0]["gain_db"]) == pytest.approx(float(by_torch["gain_db"]), abs=2e-3)
+    study.write_text(STUDY.replace("frames = 3", 'frames = 3\nmeasured_by = "eye"'))
+    assert run(study, clips, coded, *only) == 2
+    assert "one of torch, runtime was expected" in capsys.readouterr().err

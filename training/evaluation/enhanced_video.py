@@ -5,8 +5,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from cvqe.errors import InputError
+from cvqe.file_digest import sha256_of
 from training.evaluation.cases import SINGLE_FILE, Case
-from training.evaluation.file_digest import sha256_of
 from training.evaluation.luma_clip import LumaClip, open_luma, refuse_other_format
 from training.evaluation.subject import Facts, Frames, TimedFrame
 

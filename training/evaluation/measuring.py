@@ -12,12 +12,12 @@ from itertools import tee, zip_longest
 from typing import Any
 
 from cvqe.errors import InputError
+from cvqe.file_digest import sha256_of
 from cvqe.frame import Frame
 from runtime.meter import levels
 from training.evaluation.best_block import BestBlock
 from training.evaluation.bit_rate import bitrate_kbps
 from training.evaluation.cases import Case
-from training.evaluation.file_digest import sha256_of
 from training.evaluation.frame_quality import frame_quality
 from training.evaluation.luma_clip import LumaClip, open_luma, refuse_other_format
 from training.evaluation.measurement import CaseFacts, Measurement

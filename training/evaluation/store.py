@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvqe.errors import InputError
+from cvqe.file_digest import sha256_of
 from cvqe.whole_file import write_whole
 from training.evaluation.cases import Case
-from training.evaluation.file_digest import sha256_of
 from training.evaluation.measurement import Measurement
 from training.evaluation.subject import Subject
 

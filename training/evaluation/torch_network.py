@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from cvqe.errors import BackendError, InputError, UsageError
+from cvqe.file_digest import sha256_of
 from cvqe.frame import Luma
 from cvqe.models import hidden_channels, takes_guide, takes_qp
 from runtime.engine import Enhanced, Guide
 from runtime.meter import levels
 from training.evaluation.cases import Case
-from training.evaluation.file_digest import sha256_of
 from training.evaluation.luma_clip import LumaClip
 from training.evaluation.network_windows import UNITS, Network, Wanted, enhance_windows, guide_settings
 from training.evaluation.subject import Facts, Frames

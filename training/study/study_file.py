@@ -19,6 +19,7 @@ from training.recipe import Recipe, load_recipe, recipe_as_mapping, recipe_from_
 Content = Mapping[str, Any]
 CODINGS = "codings"  # where a variant names those it is for; it is for all where it names none
 START = "start_from"
+MEASURED_BY = (TORCH, RUNTIME) = ("torch", "runtime")
 KEYS = ("recipe", "base", "test", "budget", CODINGS, "variants")
 
 
@@ -30,6 +31,7 @@ class TestPlan:
         base_qps: of the base variant besides those that it was trained for; the others are measured at these alone.
         frames: the first ones of every test clip.
         curve_clip: the clip whose frames are written one by one.
+        measured_by: "torch" for checkpoints as they are, "runtime" for what the runtime makes of their exports.
     """
 
     __test__ = False  # nothing for pytest
@@ -37,6 +39,7 @@ class TestPlan:
     base_qps: tuple[int, ...] = ()
     frames: int = 20
     curve_clip: str = ""
+    measured_by: str = "torch"
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,12 @@ def _test_plan(path: Path, content: Content) -> TestPlan:
     if unknown:
         raise UsageError(f"{path}, [test]: nothing is called {unknown[0]!r}.")
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
-    return TestPlan(**values)
+    plan = TestPlan(**values)
+    if plan.measured_by not in MEASURED_BY:
+        raise UsageError(
+            f"{path}, [test]: measured_by is {plan.measured_by!r}; one of {', '.join(MEASURED_BY)} was expected."
+        )
+    return plan
 
 
 def _fits(variant: Variant, pattern: str) -> bool:

@@ -1,6 +1,6 @@
 """Rows of a study's trained and measured variants: their means, their clips, and one clip's frames."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
@@ -8,13 +8,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from cvqe.file_digest import sha256_of
 from cvqe.macs import count_macs
 from cvqe.models import create, takes_guide
 from training.evaluation.csv_rows import write_csv
-from training.evaluation.file_digest import sha256_of
 from training.evaluation.network_windows import GRID, UNITS, guide_settings
 from training.evaluation.reports import load_results
 from training.evaluation.results import Result
+from training.evaluation.stability import pvd_db, sd_db
 from training.recipe import NetworkRecipe
 from training.study.study_file import Study
 from training.study.trained_variant import TrainedVariant
@@ -73,7 +74,8 @@ def mean_row(study: Study, measured: Measured) -> Row:
         "psnr_db_decoded": f"{fmean(result.psnr_db for result in results):.4f}",
         "gain_db": f"{fmean(gains):.4f}",
         "worst_gain_db": f"{min(gains):.4f}",
-        "steps": recipe.schedule.steps,
+        **_means(results),
+        "steps": measured.trained.n_steps,
         "batch": recipe.schedule.batch,
         "patch_px": recipe.data.patch_px,
         "seed": recipe.run.seed,
@@ -97,7 +99,20 @@ def clip_rows(measured: Measured) -> Iterator[Row]:
             "frames": result.after.n_frames,
             "psnr_db_decoded": f"{result.psnr_db:.4f}",
             "gain_db": f"{result.delta_psnr_db:.4f}",
+            **{name: _text(value) for name, value in quality_of(result).items()},
         }
+
+
+def quality_of(result: Result) -> dict[str, float | None]:
+    """Return what a clip's row holds beside its PSNR: gain in SSIM, and how steady quality is before and after."""
+    before, after = result.before.psnr_db, result.after.psnr_db
+    return {
+        "delta_ssim": result.delta_ssim,
+        "pvd_db_decoded": pvd_db(before),
+        "pvd_db": pvd_db(after),
+        "sd_db_decoded": sd_db(before),
+        "sd_db": sd_db(after),
+    }
 
 
 def frame_rows(measured: Measured, clip: str) -> Iterator[Row]:
@@ -124,6 +139,21 @@ def _network_facts(name: str, options: tuple[tuple[str, Any], ...]) -> Row:
     }
 
 
+def _means(results: Sequence[Result]) -> Row:
+    """Return the means over clips, each over those where it is defined."""
+    columns = [quality_of(result) for result in results]
+    return {name: _text(_mean([column[name] for column in columns])) for name in columns[0]}
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
 def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured]:
     results, _ = load_results(evaluation)
     for variant in study.variants:
@@ -135,8 +165,9 @@ def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured
 
 
 def _is_of(result: Result, trained: TrainedVariant) -> bool:
-    """Tell whether a result is of this very checkpoint on its own coding."""
-    is_same = result.after.subject.sha256 == sha256_of(trained.files.checkpoint)
+    """Tell whether a result is of this very checkpoint, or its export, on its own coding."""
+    files = [file for file in (trained.files.checkpoint, trained.files.export) if file.is_file()]
+    is_same = result.after.subject.sha256 in map(sha256_of, files)
     return is_same and result.case.configuration == trained.variant.coding
 
 

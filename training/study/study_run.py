@@ -13,7 +13,7 @@ from training.evaluation.evaluation import Evaluation, Hooks, evaluate
 from training.evaluation.network_windows import GRID, UNITS
 from training.run import Training, run_training
 from training.study.recipe_text import recipe_text
-from training.study.study_file import Study, Variant, load_study
+from training.study.study_file import RUNTIME, Study, Variant, load_study
 from training.study.study_rows import write_rows
 from training.study.trained_variant import TrainedVariant
 
@@ -122,9 +122,18 @@ def _started_from(start: Variant | None, options: StudyOptions) -> Path | None:
     return TrainedVariant(start, options.output).files.checkpoint if start else None
 
 
+def measured_file(trained: TrainedVariant, study: Study) -> Path:
+    """Return the file that is measured: the checkpoint, or its export beside it."""
+    if study.test.measured_by != RUNTIME:
+        return trained.files.checkpoint
+    from export.kept_export import exported
+
+    return exported(trained.files.checkpoint, trained.files.checkpoint.parent)
+
+
 def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -> Iterator[Evaluation]:
     """Yield what is measured of a variant; the base by the fixed grid too, which stands in for the coder's units."""
-    variant, checkpoint = trained.variant, trained.files.checkpoint
+    variant, file = trained.variant, measured_file(trained, study)
     network = variant.recipe.network
     is_guided = takes_guide(create(network.name, **network.options))
     guides = (UNITS, GRID) if variant.is_base and is_guided else (UNITS,)
@@ -134,7 +143,7 @@ def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -
             options.test,
             options.test_coded,
             options.output / EVALUATION,
-            model=(f"{label}={checkpoint}",),
+            model=(f"{label}={file}",),
             configuration=(variant.coding,),
             qp=study.qps_of(variant) if guide == UNITS else variant.recipe.data.qp,
             frames=study.test.frames,

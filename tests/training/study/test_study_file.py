@@ -1,5 +1,6 @@
 """What a study file says, and what it can't say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from training.recipe import load_recipe, recipe_from_mapping
 from training.run import checked
 from training.study.recipe_text import recipe_text
 from training.study.study_file import load_study
+from training.trainable import check_trainable
 
 CONFIGS = Path(__file__).resolve().parents[3] / "training" / "configs"
 STUDY = CONFIGS.parent / "study" / "mganet_studies.toml"
@@ -30,6 +32,26 @@ def test_the_papers_variants_differ_in_what_is_studied_alone():
         )
         assert recipe.data.neighbors == ("low-delay" if is_low_delay else "adjacent")
     assert [variant.title for variant in study.variants if variant.is_base] == ["ai-tu3/f3", "ldp-hm-tu3/f3"]
+
+
+def test_the_compared_networks_are_given_the_same():
+    study = load_study(STUDY.with_name("comparison.toml"))
+    shared = study.variants[0].recipe
+    for variant in study.variants:
+        recipe = checked(variant.recipe)
+        assert (recipe.schedule, recipe.loss, recipe.run, recipe.network.start) == (
+            shared.schedule,
+            shared.loss,
+            shared.run,
+            shared.network.start,
+        )
+        assert replace(recipe.data, configuration=(), qp=(), neighbors="", consecutive=1) == replace(
+            shared.data, configuration=(), qp=(), neighbors="", consecutive=1
+        )
+        network = create(recipe.network.name, **recipe.network.options)
+        check_trainable(network, recipe)
+        n_published = sum(each.numel() for each in create(recipe.network.name).parameters())
+        assert sum(each.numel() for each in network.parameters()) < n_published / 8
 
 
 def test_options_of_a_variant_join_those_of_the_recipe():
