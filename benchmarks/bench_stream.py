@@ -27,13 +27,12 @@ import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from benchmarks import report
-from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
+from benchmarks.eager_network import EagerNetwork
 from cvqe.macs import count_macs
 from cvqe.manifest import Manifest
-from cvqe.models import takes_qp
+from cvqe.models import create
 from runtime.engine import EngineRequest, open_engine
 from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import load_model_file
@@ -83,26 +82,11 @@ def engine_cases(model: Path, size: str, config: BenchConfig) -> dict[str, Calla
         request = EngineRequest(file, height, width, 8, precision, config.threads)
         engine = open_engine(request, backend).engine
         cases[f"{backend} {precision}"] = lambda engine=engine: engine.enhance(window, QP, guide)  # type: ignore[misc]
-    module = network_from_checkpoint(load_checkpoint(model))
+    module = create(file.manifest.network, **file.manifest.options)
     if count_macs(module, height, width) < SLOW_MACS_PER_FRAME:
-        cases["torch eager fp32"] = torch_case(module, window, guide, config.threads)
+        eager = EagerNetwork(file, threads=config.threads)
+        cases["torch eager fp32"] = lambda: eager.enhance(window, QP, guide)
     return cases
-
-
-def torch_case(
-    module: nn.Module, window: NDArray[np.uint8], guide: NDArray[np.float32] | None, threads: int
-) -> Callable[[], object]:
-    """Return the same network as its authors run it: eager, float32."""
-    torch.set_num_threads(threads)
-    inputs = [torch.from_numpy(window)[None].float() / 255, *[torch.tensor([QP])] * takes_qp(module)]
-    if guide is not None:
-        inputs.append(torch.from_numpy(guide)[None, None] / 255)
-
-    def run() -> object:
-        with torch.inference_mode():
-            return module(*inputs)
-
-    return run
 
 
 def deform_conv_share(run: Callable[[], object]) -> float:

@@ -155,7 +155,7 @@ def _ablation(head: str, variants: Mapping[str, tuple[str, float | None, int | N
 
 def budget(rows: Sequence[Row]) -> str:
     """Return in words what the networks were given, the same for all."""
-    facts = {(row["steps"], row["batch"], row["patch_px"], row["n_clips"], row["frames"]) for row in rows}
+    facts = {(row["steps"], row["batch"], row["patch_px"], row["n_clips"], row["first_frames"]) for row in rows}
     assert len(facts) == 1, "what is compared was not given the same"
     steps, batch, patch_px, n_clips, frames = facts.pop()
     where = "; ".join(sorted({f"{row['computed_by']}, commit {row['git_sha']}" for row in rows}))

@@ -19,9 +19,9 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks import report
-from benchmarks.trained_networks import trained_networks
 from cvqe.errors import CvqeError
 from export.kept_export import exported
+from training.study.trained_networks import trained_networks
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,23 @@
 """A network on a GPU through any backend, beside torch eager in float32 with torchvision's operation."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from benchmarks.eager_network import EagerNetwork
+from benchmarks.eager_settings import tf32, torchvisions_operation
+from benchmarks.frame_times import timed_frames
 from benchmarks.gpu_files import build_engine
 from benchmarks.gpu_machine import free_bytes, give_back
 from benchmarks.gpu_result import NotPossible
 from benchmarks.report import Timing
-from benchmarks.stream_speed import Luma, StreamSpeed, made_up_frames, measure_stream
-from cvqe.checkpoint import load_checkpoint, network_from_checkpoint
+from benchmarks.stream_speed import StreamSpeed, made_up_frames, measure_stream
 from cvqe.engine_manifest import LIBRARIES
-from cvqe.layers import deform_block
-from cvqe.layers.pixel_ends import PixelEnds
 from runtime.backend_list import BACKENDS, installed_version
 from runtime.engine import EngineRequest, open_engine
-from runtime.fixed_grid import fixed_grid_map
 from runtime.model_file import ModelFile
 
 GPU_BACKENDS = tuple(name for name, backend in BACKENDS.items() if backend.needs_gpu)
@@ -91,56 +87,12 @@ def measure_eager(model: ModelFile, height: int, width: int, n_frames: int, allo
     """
     give_back()
     before = free_bytes()
-    with torchvisions_operation(), tf32(allow_tf32), torch.inference_mode():
-        ends = PixelEnds(network_from_checkpoint(load_checkpoint(model.path))).eval().cuda()
-        times_s = _eager_times(ends, model, made_up_frames(N_DISTINCT, height, width), n_frames)
+    with torchvisions_operation(), tf32(allow_tf32):
+        network = EagerNetwork(model, "cuda")
+        times_ms = timed_frames(network, model.manifest, made_up_frames(N_DISTINCT, height, width), QP)
+        measured_ms = list(islice(times_ms, WARM_UPS, WARM_UPS + n_frames))
         held = before - free_bytes()
-    p99_ms = float(1000 * np.quantile(times_s, 0.99))
-    speed = StreamSpeed(n_frames / sum(times_s), Timing.of(1000 * second for second in times_s), p99_ms)
+    speed = StreamSpeed(
+        1000 * n_frames / sum(measured_ms), Timing.of(measured_ms), float(np.quantile(measured_ms, 0.99))
+    )
     return NetworkSpeed(EAGER_TF32 if allow_tf32 else EAGER_FP32, speed, held / 2**20)
-
-
-def _eager_times(ends: PixelEnds, model: ModelFile, frames: list[Luma], n_frames: int) -> list[float]:
-    manifest = model.manifest
-    others = [torch.tensor([QP], device="cuda")] * manifest.takes_qp
-    times_s = []
-    for number in range(n_frames + WARM_UPS):
-        window = np.stack([frames[(number + k) % len(frames)] for k in range(manifest.window_frames)])
-        guide = [torch.from_numpy(fixed_grid_map(window[manifest.radius]))[None, None]] * manifest.takes_guide
-        start = time.perf_counter()
-        enhanced, _mean = ends(*(each.cuda() for each in (torch.from_numpy(window)[None], *others, *guide)))
-        enhanced[0, 0].cpu().numpy()
-        times_s.append(time.perf_counter() - start)
-    return times_s[WARM_UPS:]
-
-
-@contextmanager
-def tf32(is_allowed: bool) -> Iterator[None]:
-    """Let convolutions and products of float32 matrices round to TF32, or not, while inside."""
-    convolution, product = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = convolution.allow_tf32, product.allow_tf32
-    convolution.allow_tf32 = product.allow_tf32 = is_allowed
-    try:
-        yield
-    finally:
-        convolution.allow_tf32, product.allow_tf32 = before
-
-
-@contextmanager
-def torchvisions_operation() -> Iterator[None]:
-    """Let every deformable block compute with torchvision.ops.deform_conv2d while inside."""
-    from torchvision.ops import deform_conv2d
-
-    def by_torchvision(x: Tensor, packed: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        n_mask = packed.shape[1] // 3
-        offset, mask = packed.split((2 * n_mask, n_mask), 1)
-        padding = (weight.shape[2] // 2, weight.shape[3] // 2)
-        y: Tensor = deform_conv2d(x, offset, weight, bias, padding=padding, mask=mask.sigmoid())
-        return y
-
-    ours = deform_block.packed_deform_conv2d
-    deform_block.packed_deform_conv2d = by_torchvision
-    try:
-        yield
-    finally:
-        deform_block.packed_deform_conv2d = ours

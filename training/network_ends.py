@@ -1,4 +1,4 @@
-"""Where a network sees pixels, where it draws what its target lacks, and what stands between: what a start has to set."""
+"""Where a network sees pixels, where it draws what its target lacks, and the gates between: what a start sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ SHARED = {
     "batch": "16",
     "patch_px": "64",
     "n_clips": "2",
-    "frames": "20",
+    "first_frames": "20",
     "machine": "a machine",
     "computed_by": "torch-cpu bf16",
     "git_sha": "abc",

@@ -17,6 +17,7 @@ from training.evaluation.reports import load_results
 from training.evaluation.results import Result
 from training.evaluation.stability import pvd_db, sd_db
 from training.recipe import NetworkRecipe
+from training.study.measured_file import measured_file
 from training.study.study_file import Study
 from training.study.trained_variant import TrainedVariant
 
@@ -70,6 +71,7 @@ def mean_row(study: Study, measured: Measured) -> Row:
         **measured.place,
         "neighbors": recipe.data.neighbors,
         "n_clips": len(results),
+        "first_frames": study.test.frames,
         "frames": after.n_frames if len({result.after.n_frames for result in results}) == 1 else "",
         "psnr_db_decoded": f"{fmean(result.psnr_db for result in results):.4f}",
         "gain_db": f"{fmean(gains):.4f}",
@@ -158,17 +160,21 @@ def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured
     results, _ = load_results(evaluation)
     for variant in study.variants:
         trained = TrainedVariant(variant, folder)
-        if trained.is_done:
-            own = [each for each in results if _is_of(each, trained) and each.case.first_frames == study.test.frames]
+        if trained.is_done and measured_file(trained, study).is_file():
+            file = measured_file(trained, study)
+            own = [each for each in results if _is_of(each, trained, file) and _has_frames(each, study)]
             is_guided = takes_guide(create(variant.recipe.network.name, **variant.recipe.network.options))
             yield from _by_qp_and_guide(trained, own, is_guided)
 
 
-def _is_of(result: Result, trained: TrainedVariant) -> bool:
-    """Tell whether a result is of this very checkpoint, or its export, on its own coding."""
-    files = [file for file in (trained.files.checkpoint, trained.files.export) if file.is_file()]
-    is_same = result.after.subject.sha256 in map(sha256_of, files)
+def _is_of(result: Result, trained: TrainedVariant, file: Path) -> bool:
+    """Tell whether a result is of this very file on its own coding."""
+    is_same = result.after.subject.sha256 == sha256_of(file)
     return is_same and result.case.configuration == trained.variant.coding
+
+
+def _has_frames(result: Result, study: Study) -> bool:
+    return result.case.first_frames == study.test.frames
 
 
 def _by_qp_and_guide(trained: TrainedVariant, results: Iterable[Result], is_guided: bool) -> Iterator[Measured]:

@@ -8,10 +8,12 @@ from pathlib import Path
 from cvqe.errors import UsageError
 from cvqe.models import create, takes_guide
 from cvqe.whole_file import write_whole
+from export.kept_export import exported
 from training.evaluation.cases import find_cases
 from training.evaluation.evaluation import Evaluation, Hooks, evaluate
 from training.evaluation.network_windows import GRID, UNITS
 from training.run import Training, run_training
+from training.study.measured_file import measured_file
 from training.study.recipe_text import recipe_text
 from training.study.study_file import RUNTIME, Study, Variant, load_study
 from training.study.study_rows import write_rows
@@ -122,18 +124,16 @@ def _started_from(start: Variant | None, options: StudyOptions) -> Path | None:
     return TrainedVariant(start, options.output).files.checkpoint if start else None
 
 
-def measured_file(trained: TrainedVariant, study: Study) -> Path:
-    """Return the file that is measured: the checkpoint, or its export beside it."""
-    if study.test.measured_by != RUNTIME:
-        return trained.files.checkpoint
-    from export.kept_export import exported
-
-    return exported(trained.files.checkpoint, trained.files.checkpoint.parent)
+def _ready_to_measure(trained: TrainedVariant, study: Study) -> Path:
+    """Return the file that is measured, exported where it has to be."""
+    if study.test.measured_by == RUNTIME:
+        exported(trained.files.checkpoint, trained.files.checkpoint.parent)
+    return measured_file(trained, study)
 
 
 def _evaluations(trained: TrainedVariant, study: Study, options: StudyOptions) -> Iterator[Evaluation]:
     """Yield what is measured of a variant; the base by the fixed grid too, which stands in for the coder's units."""
-    variant, file = trained.variant, measured_file(trained, study)
+    variant, file = trained.variant, _ready_to_measure(trained, study)
     network = variant.recipe.network
     is_guided = takes_guide(create(network.name, **network.options))
     guides = (UNITS, GRID) if variant.is_base and is_guided else (UNITS,)

@@ -1,0 +1,28 @@
+"""A checkpoint with its weights in float16."""
+
+from pathlib import Path
+
+import torch
+
+from cvqe.errors import InputError, ModelError
+from training.run_state import save
+
+
+def copy_halved(checkpoint: Path, target: Path) -> Path:
+    """Write a checkpoint of training/train.py again, its floating tensors in float16; all else as it is.
+
+    Raises:
+        InputError: it can't be read.
+        ModelError: a weight is too large for float16.
+    """
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        weights = content["state_dict"]
+    except Exception as error:  # a cut or foreign file: torch raises many types
+        raise InputError(f"{checkpoint} is no checkpoint of training/train.py ({type(error).__name__}).") from error
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    lost = [name for name, value in halved.items() if not value.isfinite().all()]
+    if lost:
+        raise ModelError(f"{checkpoint}: {lost[0]} is not finite in float16; magnitudes below 65504 were expected.")
+    save({**content, "state_dict": halved}, target)
+    return target
