@@ -18,7 +18,7 @@ from cvqe.errors import BackendError
 from cvqe.frame import Frame
 from cvqe.metrics import psnr_db
 from cvqe.models import takes_qp
-from cvqe.neighbors import ADJACENT, reach, spacing
+from cvqe.neighbors import ADJACENT, distances, reach
 from export.exporter import ExportConfig, export
 from runtime.decoder import open_source
 from runtime.engine import EngineRequest, open_engine
@@ -95,7 +95,7 @@ def demo_frames(n_frames: int, radius: int, neighbors: str = ADJACENT, takes_gui
     decoded, pristine = (load_luma(DEMO / name) for name in (DECODED, "demo_original.mkv"))
     around = reach(neighbors, radius)
     targets = np.linspace(around, len(decoded) - around - 1, n_frames).round().astype(int)
-    windows = [decoded[window_frames(t, radius, len(decoded), spacing(neighbors, t))] for t in targets]
+    windows = [decoded[window_frames(t, radius, len(decoded), distances(neighbors, t, ()))] for t in targets]
     return Frames(np.stack(windows), pristine[targets], demo_guides()[targets] if takes_guide else None)
 
 

@@ -1,8 +1,7 @@
 """A start near the identity for every network that adds to its target, whatever its depth.
 
 With usual draws a picture's brightness, which is 20 times its coding errors, drowns them, neighbors that are not yet
-aligned drown the target, and a deep chain of narrow layers passes next to nothing on: STDF and DnCNN at a quarter of
-their widths had learned nothing after 150 steps. So here
+aligned drown the target, and a deep chain of narrow layers passes next to nothing on. So here
 
 * layers that see pixels have kernels without a mean, and see little of any frame but the target,
 * layers between pass most of their input on (Zagoruyko and Komodakis, DiracNets, 2017), with a little noise around,

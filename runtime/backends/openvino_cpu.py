@@ -7,6 +7,7 @@ from cvqe.errors import BackendError
 from cvqe.manifest import ENHANCED, GUIDE, HIDDEN, MEAN, PEAK, WINDOW, Manifest
 from plugins.deform_conv.openvino_extension import extensions
 from plugins.deform_conv.sampler import allowed_cpus
+from runtime.backends.openvino_fake_quantize import pairs_to_fake_quantize
 from runtime.backends.openvino_gates import gates_before_split
 from runtime.backends.openvino_guide import guide_without_scaling
 from runtime.backends.openvino_hidden import HiddenTensors
@@ -43,6 +44,7 @@ class OpenVinoEngine:
         model.reshape({WINDOW: [1, file.manifest.window_frames, *size, *pair], **guide, **hidden})
         if guide:
             guide_without_scaling(model)
+        pairs_to_fake_quantize(model)
         slices_before_conversion(model)
         gates_before_split(model)
         if floats == "bf16":

@@ -41,7 +41,7 @@ def test_its_steps_add_up_to_one_flow_x_before_y_in_units_of_64_px(steps, right,
 
 
 def test_its_strided_convolutions_pad_one_pixel_before_and_two_behind():
-    pad, conv = halving(1)
+    pad, conv = halving(1, 24)
     nn.init.zeros_(conv.weight)
     nn.init.zeros_(conv.bias)
     conv.weight.data[:, :, 0, 0] = 1  # the corner of the kernel
