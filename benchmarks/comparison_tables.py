@@ -4,28 +4,15 @@ Each returns NOT_MEASURED while the results it is made from are not there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 
 from benchmarks.mganet_tables import MAIN_QP, Row, markdown, once_measured, rows_of
+from benchmarks.network_titles import TITLES
+from cvqe.errors import InputError
 
 STUDY = "comparison"
 LOW_DELAY, ALL_INTRA = "ldp-hm", "ai-tu3"
 LEAST_GAIN_DB = 0.1  # of STDF-R3L: below it too little was learned to say which network is better
-TITLES = {
-    "dcad": "DCAD",
-    "mfqe": "MFQE",
-    "mfqe2": "MFQE 2.0",
-    "stdf_r1": "STDF-R1",
-    "stdf_r3": "STDF-R3",
-    "stdf_r3l": "STDF-R3L",
-    "rfda": "RFDA",
-    "cf_stif": "CF-STIF",
-    "tgafnet": "TGAFNet",
-    "arcnn": "AR-CNN",
-    "vrcnn": "VRCNN",
-    "dncnn": "DnCNN",
-    "memnet": "MemNet",
-    "mganet": "MGANet",
-}
 MULTI_FRAME = ("dcad", "mfqe", "mfqe2", "stdf_r1", "stdf_r3", "stdf_r3l", "rfda", "cf_stif", "tgafnet")
 INTRA = ("arcnn", "dcad", "dncnn", "vrcnn", "memnet", "mganet")
 # TGAFNet's Table I, means over the MFQE 2.0 test set at QP 37: delta PSNR in dB, delta SSIM in 1e-4
@@ -92,13 +79,13 @@ def stability_table() -> str:
     """Return PVD and SD of every clip, before and after."""
     names = _present(LOW_DELAY, MULTI_FRAME)
     own = _clips(LOW_DELAY)
-    lines = []
-    for clip in _clip_names(own):
-        rows = [own[name, clip] for name in names]
-        lines.append([clip, stability(rows[0], "_decoded"), *map(stability, rows)])
-    means = [_mean_row(LOW_DELAY, name) for name in names]
-    lines.append(["**mean**", stability(means[0], "_decoded"), *map(stability, means)])
-    return markdown(["clip", "decoded", *(TITLES[name] for name in names)], lines)
+    by_clip = [[own[name, clip] for name in names] for clip in _clip_names(own)]
+    lines = [[rows[0]["clip"], stability(rows[0], "_decoded"), *map(stability, rows)] for rows in by_clip]
+    with_peaks = [rows for rows in by_clip if all(row["pvd_db"] and row["pvd_db_decoded"] for row in rows)]
+    means = [_mean_stability(by_clip, with_peaks, number) for number in range(len(names))]
+    lines.append(["**mean**", _mean_stability(by_clip, with_peaks, 0, "_decoded"), *means])
+    note = f"Means of PVD are over the {len(with_peaks)} clips where every curve has peaks."
+    return f"{markdown(['clip', 'decoded', *(TITLES[name] for name in names)], lines)}\n\n{note}"
 
 
 @once_measured
@@ -113,6 +100,8 @@ def qps_table() -> str:
             lines.append(
                 [str(qp), f"{float(row['psnr_db_decoded']):.2f}", quality(row), worst, f"{psnr:+.2f} / {ssim:+d}"]
             )
+    if not lines:
+        raise FileNotFoundError("no QP of TGAFNet was measured")
     return markdown(["QP", "decoded, dB", "gain, dB / SSIM, e-4", "worst clip, dB", "paper"], lines)
 
 
@@ -126,6 +115,15 @@ def modules_table() -> str:
 def blocks_table() -> str:
     """Return Table III: the number of context blocks."""
     return _ablation("context blocks", BLOCKS)
+
+
+def _mean_stability(
+    by_clip: Sequence[Sequence[Row]], with_peaks: Sequence[Sequence[Row]], number: int, before: str = ""
+) -> str:
+    """Return the mean of one network's PVD, over clips where all have one, and SD, over all clips."""
+    pvds = [float(rows[number][f"pvd_db{before}"]) for rows in with_peaks]
+    sd = fmean(float(rows[number][f"sd_db{before}"]) for rows in by_clip)
+    return f"{f'{fmean(pvds):.2f}' if pvds else 'n/a'} / {sd:.2f}"
 
 
 def _by_clip(coding: str, wanted: Sequence[str], cell: Cell, published: Mapping[str, str]) -> str:
@@ -144,7 +142,8 @@ def _by_clip(coding: str, wanted: Sequence[str], cell: Cell, published: Mapping[
 
 
 def _ablation(head: str, variants: Mapping[str, tuple[str, float | None, int | None]]) -> str:
-    lines = []
+    lines, found = [], list(filter(None, (_find(LOW_DELAY, name) for name, *_ in variants.values())))
+    budget(found)
     for title, (name, psnr, ssim) in variants.items():
         row = _find(LOW_DELAY, name)
         paper = "" if psnr is None else f"{psnr:+.2f} / {ssim:+d}"
@@ -156,12 +155,14 @@ def _ablation(head: str, variants: Mapping[str, tuple[str, float | None, int | N
 def budget(rows: Sequence[Row]) -> str:
     """Return in words what the networks were given, the same for all."""
     facts = {(row["steps"], row["batch"], row["patch_px"], row["n_clips"], row["first_frames"]) for row in rows}
-    assert len(facts) == 1, "what is compared was not given the same"
+    if len(facts) != 1:
+        names = ", ".join(f"{row['variant']} ({row['steps']} steps)" for row in rows)
+        raise InputError(f"{names} were not given the same steps, batches, patches or clips; nothing compares them.")
     steps, batch, patch_px, n_clips, frames = facts.pop()
-    where = "; ".join(sorted({f"{row['computed_by']}, commit {row['git_sha']}" for row in rows}))
+    where = "; ".join(sorted({f"{row['machine']}; {row['computed_by']}, commit {row['git_sha']}" for row in rows}))
     return (
-        f"A quarter of each published width; {steps} steps of {batch} patches of {patch_px}x{patch_px}; the first "
-        f"{frames} frames of {n_clips} clips. {rows[0]['machine']}; {where}."
+        f"A quarter of each published width; {steps} steps of {batch} patches of {patch_px}x{patch_px}; up to the "
+        f"first {frames} frames of {n_clips} clips. {where}."
     )
 
 
@@ -193,8 +194,11 @@ def _present(coding: str, names: Iterable[str]) -> list[str]:
 
 
 def _find(coding: str, name: str) -> Row | None:
-    own = (row for row in rows_of(STUDY) if (row["coding"], row["variant"]) == (coding, name))
-    return next((row for row in own if row["guide"] != "grid"), None)
+    own = [row for row in rows_of(STUDY) if (row["coding"], row["variant"]) == (coding, name)]
+    units = [row for row in own if row["guide"] != "grid"]
+    if len(units) > 1:
+        raise InputError(f"{STUDY}.csv holds {len(units)} rows of {coding}/{name}; one was expected.")
+    return units[0] if units else None
 
 
 def _mean_row(coding: str, name: str) -> Row:

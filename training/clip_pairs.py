@@ -19,6 +19,7 @@ from training.recipe import DataRecipe
 
 log = logging.getLogger(__name__)
 Luma = NDArray[np.uint8]
+Qps = NDArray[np.float32]
 LEAST_FRAME_MSE = 3.0  # 43 dB: better coded frames would rule the loss that divides by it
 Load = Callable[[Path], Luma]
 
@@ -29,7 +30,7 @@ class Loaders:
 
     luma: Load
     transforms: Load | None = None
-    qps: Callable[[Path], NDArray[np.float32]] | None = None
+    qps: Callable[[Path], Qps] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class ClipPair:
     pristine: Luma
     decoded: Luma
     transforms: Luma | None = None
-    qps: NDArray[np.float32] | None = None
+    qps: Qps | None = None
 
     @cached_property
     def frame_mse(self) -> NDArray[np.float32]:
@@ -127,9 +128,17 @@ def _versions(source: Path, coded: Path, data: DataRecipe, load: Loaders) -> lis
                     f"{version} is {decoded.shape} (T, H, W), the pristine clip {luma.shape}; delete it, make it again."
                 )
             transforms = _transforms(version, decoded.shape, load.transforms) if load.transforms else None
-            qps = load.qps(version) if load.qps else None
+            qps = _qps(version, len(decoded), load.qps) if load.qps else None
             found.append(ClipPair(source.stem, qp, luma, decoded, transforms, qps))
     return found
+
+
+def _qps(version: Path, n_frames: int, load: Callable[[Path], Qps]) -> Qps:
+    """Read the quantisers of a clip's frames, and check that there is one for each."""
+    qps = load(version)
+    if len(qps) != n_frames:
+        raise InputError(f"{version}: quantisers of {len(qps)} frames were found, of {n_frames} were expected.")
+    return qps
 
 
 def _transforms(version: Path, shape: tuple[int, ...], load: Load) -> Luma:

@@ -56,7 +56,10 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         if teacher is not None:
             teacher = on_device(teacher, place.device).eval()
-        supervised: nn.Module = Supervised(self.network, recipe.loss, recipe.schedule.steps, recipe.run.seed, teacher)
+        schedule = recipe.schedule
+        # at a constant rate no step depends on how many there are: a run may be gone on with for more
+        n_steps = None if schedule.decay == "constant" else schedule.steps
+        supervised: nn.Module = Supervised(self.network, recipe.loss, n_steps, recipe.run.seed, teacher)
         # a network's tensors that one configuration leaves unused would otherwise stop the reduction
         self.supervised = (
             DistributedDataParallel(supervised, find_unused_parameters=True) if place.n_processes > 1 else supervised

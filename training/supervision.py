@@ -17,8 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cvqe.layers.motion_compensation import MotionCompensation
 from cvqe.layers.warp import warp
 from cvqe.models import hidden_channels, live, mganet, takes_guide, takes_qp, tgafnet
+from cvqe.models.mfqe import MFQE
+from cvqe.models.mfqe2 import MFQE2
 from training.losses import PICTURE_LOSSES, PictureLoss, charbonnier, frame_relative
 from training.recipe import LossRecipe
 
@@ -34,9 +37,13 @@ class Supervised(nn.Module):
     """A network with its losses, as one module: what several processes share in DistributedDataParallel."""
 
     def __init__(
-        self, network: nn.Module, loss: LossRecipe, n_steps: int, seed: int, teacher: nn.Module | None = None
+        self, network: nn.Module, loss: LossRecipe, n_steps: int | None, seed: int, teacher: nn.Module | None = None
     ) -> None:
-        """Take a network to train, and one whose output it also learns from; that one does not learn."""
+        """Take a network to train, and one whose output it also learns from; that one does not learn.
+
+        Args:
+            n_steps: over which what else it is told than the picture fades; None where that stays.
+        """
         super().__init__()
         self.network, self.loss, self.n_steps, self.seed = network, loss, n_steps, seed
         self.picture_loss = PICTURE_LOSSES[loss.picture]
@@ -90,6 +97,8 @@ class Supervised(nn.Module):
         if self.loss.alignment and isinstance(network, tgafnet.TGAFNet):
             seen = network.sight(window)
             return seen.enhanced, tgafnet_alignment(seen, pristine, np.random.default_rng((self.seed, step)))
+        if self.loss.alignment and isinstance(network, MFQE | MFQE2):
+            return output_of(network, window, qp), motion_alignment(network.motion, window, pristine)
         return output_of(network, window, qp), None
 
 
@@ -131,14 +140,14 @@ def mganet_picture_loss(images: mganet.Images, pristine: Tensor, frame_mse: Tens
     return total
 
 
-def fading(step: int, n_steps: int) -> float:
-    """Return the factor on the alignment's weight: from 1 in a straight line down to FADED."""
-    return max(FADED, 1 - (1 - FADED) * step / (FADING_SHARE * n_steps))
+def fading(step: int, n_steps: int | None) -> float:
+    """Return the factor on the alignment's weight: from 1 in a straight line down to FADED, 1 without an end."""
+    return 1.0 if n_steps is None else max(FADED, 1 - (1 - FADED) * step / (FADING_SHARE * n_steps))
 
 
-def taught(step: int, n_steps: int) -> float:
+def taught(step: int, n_steps: int | None) -> float:
     """Return the factor on what a teacher says: from 1 in a straight line down to 0, then the student is on its own."""
-    return max(0.0, 1 - step / (TAUGHT_SHARE * n_steps))
+    return 1.0 if n_steps is None else max(0.0, 1 - step / (TAUGHT_SHARE * n_steps))
 
 
 def live_alignment(sight: live.Sight, target: Tensor, neighbors: Tensor) -> Tensor:
@@ -166,6 +175,20 @@ def tgafnet_alignment(sight: tgafnet.Sight, pristine: Tensor, random: np.random.
             pristine[:, tgafnet.RADIUS - distance : tgafnet.RADIUS + distance + 1 : 2 * distance], displacement
         )
         losses.append(charbonnier(_inside(sampled), _inside(torch.roll(target, (-dy, -dx), (2, 3)))))
+    return torch.stack(losses).mean()
+
+
+def motion_alignment(motion: MotionCompensation, window: Tensor, pristine: Tensor) -> Tensor:
+    """Compare pristine neighbors, moved as their decoded versions tell, with the pristine target, [N, 3, H, W] both.
+
+    MFQE's authors train its motion compensation on such a comparison, too. Without one its flows, whose unit is 64 px,
+    left the patch, and a network of one frame was learned that fails on whole frames.
+    """
+    target, clean_target = window[:, 1:2], pristine[:, 1:2]
+    losses = []
+    for side in (0, 2):
+        neighbor, clean = (frames[:, side : side + 1] for frames in (window, pristine))
+        losses.append(charbonnier(_inside(motion.moved_like(target, neighbor, clean)), _inside(clean_target)))
     return torch.stack(losses).mean()
 
 

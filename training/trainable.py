@@ -4,7 +4,7 @@ from torch import nn
 
 from cvqe.errors import UsageError
 from cvqe.models import hidden_channels
-from cvqe.neighbors import checked_neighbors
+from cvqe.neighbors import ADJACENT, checked_neighbors
 from training.recipe import Recipe
 
 
@@ -13,7 +13,8 @@ def check_trainable(network: nn.Module, recipe: Recipe) -> None:
 
     Raises:
         ModelError: there are no such neighbors for this radius.
-        UsageError: a recurrent network would never see what it left behind, or another one is given several targets.
+        UsageError: a recurrent network would never see what it left behind, another one is given several targets, or
+            they are not to be had with these neighbors.
     """
     checked_neighbors(recipe.data.neighbors, int(network.radius))
     name, n_targets = recipe.network.name, recipe.data.consecutive
@@ -25,4 +26,9 @@ def check_trainable(network: nn.Module, recipe: Recipe) -> None:
     if n_targets > 1 and not hidden_channels(network):
         raise UsageError(
             f"data.consecutive = {n_targets} is for networks with a hidden state, and {name} has none; 1 was expected."
+        )
+    if n_targets > 1 and recipe.data.neighbors != ADJACENT:
+        raise UsageError(
+            f"data.neighbors = {recipe.data.neighbors!r} with {n_targets} targets one after another; {ADJACENT!r} was "
+            "expected, whose windows overlap."
         )

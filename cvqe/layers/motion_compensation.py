@@ -38,9 +38,13 @@ class MotionCompensation(nn.Module):
 
     def forward(self, target: Tensor, neighbor: Tensor) -> Tensor:
         """Return the neighbor [N, 1, H, W], moved; both in [0, 1]."""
+        return self.moved_like(target, neighbor, neighbor)
+
+    def moved_like(self, target: Tensor, neighbor: Tensor, plane: Tensor) -> Tensor:
+        """Return another plane, moved as the neighbor would be; all are [N, 1, H, W]."""
         height, width = target.shape[-2:]
         flow = self.flow(pad_edges(target, MULTIPLE), pad_edges(neighbor, MULTIPLE))
-        return moved(neighbor, flow[..., :height, :width])
+        return moved(plane, flow[..., :height, :width])
 
     def flow(self, target: Tensor, neighbor: Tensor) -> Tensor:
         """Return where each pixel of the target is to be read, (x, y) in units of 64 px; sizes are multiples of 4."""

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from benchmarks import comparison_tables, mganet_tables, table1
+from cvqe.errors import InputError
 from training.study.study_file import load_study
 
 SHARED = {
@@ -70,13 +71,24 @@ def test_below_a_tenth_of_a_decibel_nothing_is_ranked(results, gain, expected):
 
 def test_networks_of_different_budgets_are_not_compared(results):
     write(results, {"dcad": 0.1, "tgafnet": 0.2}, tgafnet={"steps": "600"})
-    with pytest.raises(AssertionError, match="not given the same"):
+    with pytest.raises(InputError, match=r"dcad \(500 steps\), tgafnet \(600 steps\) were not given the same"):
         comparison_tables.low_delay_table()
 
 
 def test_a_curve_without_peaks_has_no_pvd(results):
     write(results, {"dcad": 0.1})
-    assert "| a | 1.40 / 0.80 | n/a / 0.70 |" in comparison_tables.stability_table()
+    table = comparison_tables.stability_table()
+    assert "| a | 1.40 / 0.80 | n/a / 0.70 |" in table
+    assert "| **mean** | n/a / 0.80 | n/a / 0.70 |" in table
+    assert "over the 0 clips" in table
+
+
+def test_two_rows_of_one_network_are_refused(results):
+    write(results, {"dcad": 0.1})
+    path = results / "comparison.csv"
+    path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
+    with pytest.raises(InputError, match="2 rows of ldp-hm/dcad"):
+        comparison_tables.low_delay_table()
 
 
 def test_an_ablation_names_what_is_not_there(results):

@@ -35,7 +35,7 @@ def added_to(network, window):
 def test_next_to_nothing_is_added(name, options):
     network = started(name, **options)
     window = 0.4 + 0.1 * torch.rand(1, 2 * network.radius + 1, 48, 48)
-    assert added_to(network, window).abs().mean() < FEW_LEVELS
+    assert 0.1 / 255 < added_to(network, window).abs().mean() < FEW_LEVELS
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - SEE_BRIGHTNESS))
@@ -64,7 +64,6 @@ def test_flows_are_fractions_of_a_pixel():
 
 def test_every_layer_passes_gradients_on():
     network = started("stdf_r3", fusion=8, channels=12, fused=16)
-    added_to(network, torch.rand(1, 7, 32, 32))
     network(torch.rand(1, 7, 32, 32)).square().mean().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())
 

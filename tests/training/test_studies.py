@@ -13,6 +13,7 @@ from training.coder import decode_pictures, encode, frame_rate
 from training.coding import Coding
 from training.loop import Trainer
 from training.recipe import load_recipe
+from training.study import study_rows
 from training.study.study_file import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +192,18 @@ def test_at_a_constant_rate_a_variant_goes_on_for_more_steps(study, clips, coded
     moved = [(after["state_dict"][name] - value).abs().max() for name, value in before["state_dict"].items()]
     assert 0 < max(moved) < 0.02  # two steps at a rate of 1e-3 on: not begun anew
     assert [row["steps"] for row in rows(study, "small")] == ["4"]
+
+
+def test_an_export_of_fewer_steps_is_not_taken_for_the_checkpoint(study, clips, coded, monkeypatch):
+    study.write_text(STUDY.replace("frames = 3", 'frames = 3\nmeasured_by = "runtime"'))
+    command = ("--only", "ai-tu3/f5-unguided", "--set", 'schedule.decay="constant"', "--precision", "fp32")
+    assert run(study, clips, coded, *command) == 0
+    checkpoint = study.parent / "out" / "ai-tu3" / "f5-unguided.pt"
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, "step": 3}, checkpoint)  # trained on, and stopped before it was exported again
+    whole = load_study(study, command[3:4])
+    written = study.parent / "out"
+    assert not list(study_rows.write_rows(whole, written, written / "evaluation", study.parent / "again"))
 
 
 def test_the_papers_comparison_is_a_study_with_folders_of_its_own(study, clips, coded, monkeypatch):

@@ -5,6 +5,7 @@ import torch
 from cvqe.layers.warp import warp
 from cvqe.models import create
 from cvqe.models.live import Sight
+from training.identity_start import start_near_identity
 from training.recipe import LossRecipe
 from training.supervision import (
     Supervised,
@@ -145,6 +146,23 @@ def test_a_recurrent_network_is_unrolled_over_its_targets():
     assert terms["decoded"].item() == pytest.approx(before * 255**2 / 50, rel=1e-4)
     loss.backward()
     assert network.wpnet.deform_conv.weight.grad.abs().sum() > 0  # what reads the state learns
+
+
+def test_mfqe_is_told_how_well_it_aligns():
+    torch.manual_seed(0)
+    network = create("mfqe", channels=8, motion=4)
+    start_near_identity(network)
+    still = torch.rand(1, 1, 32, 32).expand(2, 3, 32, 32)
+    batch = {"window": still, "pristine": still, "frame_mse": torch.full((2,), 50.0), "qp": torch.full((2,), 37.0)}
+    supervised = Supervised(network, LossRecipe(alignment=1.0), n_steps=None, seed=0)
+    near = supervised(batch, 0)[1]["alignment"].item()
+    with torch.no_grad():
+        network.motion.coarse.layers[-1].bias.fill_(0.1)  # 6 px to the side
+    loss, terms = supervised(batch, 1000)
+    assert terms["alignment"].item() > 3 * near
+    assert loss.item() == pytest.approx(terms["picture"].item() + terms["alignment"].item(), rel=1e-5)  # nothing faded
+    loss.backward()
+    assert network.motion.coarse.layers[-1].bias.grad.abs().sum() > 0
 
 
 def test_targets_and_what_a_recurrent_network_makes_of_them_have_one_order():

@@ -27,6 +27,13 @@ def test_a_network_without_a_state_has_no_use_for_them():
         check_trainable(create("stdf_r3"), recipe("stdf_r3", "data.consecutive=2"))
 
 
+def test_targets_one_after_another_want_adjacent_frames():
+    network = create("rfda")
+    network.radius = 1
+    with pytest.raises(UsageError, match=r"'low-delay' with 4 targets one after another; 'adjacent' was expected"):
+        check_trainable(network, recipe("rfda", "data.consecutive=4", 'data.neighbors="low-delay"'))
+
+
 def test_neighbors_of_peak_quality_are_taught():
     check_trainable(create("mfqe2"), recipe("mfqe2", 'data.neighbors="peak-quality"'))
 

@@ -17,7 +17,7 @@ from training.evaluation.reports import load_results
 from training.evaluation.results import Result
 from training.evaluation.stability import pvd_db, sd_db
 from training.recipe import NetworkRecipe
-from training.study.measured_file import measured_file
+from training.study.measured_file import is_ready, measured_file
 from training.study.study_file import Study
 from training.study.trained_variant import TrainedVariant
 
@@ -160,7 +160,7 @@ def _measured(study: Study, folder: Path, evaluation: Path) -> Iterator[Measured
     results, _ = load_results(evaluation)
     for variant in study.variants:
         trained = TrainedVariant(variant, folder)
-        if trained.is_done and measured_file(trained, study).is_file():
+        if trained.is_done and is_ready(trained, study):
             file = measured_file(trained, study)
             own = [each for each in results if _is_of(each, trained, file) and _has_frames(each, study)]
             is_guided = takes_guide(create(variant.recipe.network.name, **variant.recipe.network.options))

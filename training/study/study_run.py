@@ -85,8 +85,8 @@ def train_variant(trained: TrainedVariant, options: StudyOptions, init: Path | N
         init: a checkpoint whose weights it takes where it has none of its own.
     """
     trained.recipe_file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(trained.recipe_file, recipe_text(trained.variant.recipe).encode())
     n_steps = trained.n_steps
+    write_whole(trained.recipe_file, recipe_text(trained.variant.recipe).encode())
     run_training(
         Training(
             trained.recipe_file,
