@@ -91,17 +91,17 @@ def stability_table() -> str:
 @once_measured
 def qps_table() -> str:
     """Return TGAFNet's gains at five QPs, a network for each."""
-    lines = []
+    lines, found = [], list[Row]()
     for qp, (psnr, ssim) in PUBLISHED_QPS.items():
         name = "tgafnet" if str(qp) == MAIN_QP else f"tgafnet_qp{qp}"
-        row = _find(LOW_DELAY, name)
+        row, paper = _find(LOW_DELAY, name), f"{psnr:+.2f} / {ssim:+d}"
         if row:
-            worst = f"{float(row['worst_gain_db']):+.3f}"
-            lines.append(
-                [str(qp), f"{float(row['psnr_db_decoded']):.2f}", quality(row), worst, f"{psnr:+.2f} / {ssim:+d}"]
-            )
-    if not lines:
-        raise FileNotFoundError("no QP of TGAFNet was measured")
+            found.append(row)
+            facts = [f"{float(row['psnr_db_decoded']):.2f}", quality(row), f"{float(row['worst_gain_db']):+.3f}"]
+        else:
+            facts = ["", "not trained yet", ""]
+        lines.append([str(qp), *facts, paper])
+    budget(found)
     return markdown(["QP", "decoded, dB", "gain, dB / SSIM, e-4", "worst clip, dB", "paper"], lines)
 
 
@@ -154,6 +154,8 @@ def _ablation(head: str, variants: Mapping[str, tuple[str, float | None, int | N
 
 def budget(rows: Sequence[Row]) -> str:
     """Return in words what the networks were given, the same for all."""
+    if not rows:
+        raise FileNotFoundError("nothing of it was measured")
     facts = {(row["steps"], row["batch"], row["patch_px"], row["n_clips"], row["first_frames"]) for row in rows}
     if len(facts) != 1:
         names = ", ".join(f"{row['variant']} ({row['steps']} steps)" for row in rows)

@@ -25,6 +25,7 @@ if not __package__:  # run by path: import from the repo root, never from this f
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks import report
+from benchmarks.comparison_tables import MULTI_FRAME
 from benchmarks.crop_place import DEFAULTS, SIDE_PX, STREAMED, CropPlace, place_from_text
 from benchmarks.crop_row import CropRow, crop_row
 from benchmarks.crop_sheet import crop_sheet
@@ -52,17 +53,7 @@ class Comparison:
     configuration: str = "ldp-hm"
     qp: int = 37
     checkpoints: Path = report.ROOT / "weights" / "comparison" / "ldp-hm"
-    networks: tuple[str, ...] = (
-        "dcad",
-        "mfqe",
-        "mfqe2",
-        "stdf_r1",
-        "stdf_r3",
-        "stdf_r3l",
-        "rfda",
-        "cf_stif",
-        "tgafnet",
-    )
+    networks: tuple[str, ...] = ()
     output: Path = report.ROOT / "out" / "visual_comparison"
     picture: Path = report.ROOT / "docs" / "plots" / "visual_comparison.png"
     results: Path = report.ROOT / "benchmarks" / "results" / "visual_comparison.csv"
@@ -85,7 +76,9 @@ def parse_args(argv: list[str] | None = None) -> Comparison:
     parser.add_argument("--configuration", default=default.configuration, help="of the coded versions [%(default)s]")
     parser.add_argument("--qp", type=int, default=default.qp, help="of the coded versions [%(default)s]")
     parser.add_argument("--checkpoints", type=Path, default=default.checkpoints, help="[weights/comparison/ldp-hm]")
-    parser.add_argument("--networks", nargs="+", default=default.networks, metavar="NAME", help="[%(default)s]")
+    parser.add_argument(
+        "--networks", nargs="+", default=default.networks, metavar="NAME", help="[those of the papers that are there]"
+    )
     parser.add_argument(
         "--output", type=Path, default=default.output, help="folder for ONNX files and clips coded here"
     )
@@ -116,7 +109,8 @@ def case_of(place: CropPlace, options: Comparison) -> tuple[Case, str]:
 
 def networks_of(options: Comparison) -> dict[str, OnnxNetwork]:
     """Return the networks to show by title, each as a file that the runtime runs."""
-    files = {name: str(exported(options.checkpoints / f"{name}.pt", options.output)) for name in options.networks}
+    named = options.networks or [name for name in MULTI_FRAME if (options.checkpoints / f"{name}.pt").is_file()]
+    files = {name: str(exported(options.checkpoints / f"{name}.pt", options.output)) for name in named}
     found = {}
     for name, file in {**files, DEFAULT_MODEL: DEFAULT_MODEL}.items():
         found[title_of(name)], reason = onnx_network(name, file, "auto", "auto", options.threads)
