@@ -96,7 +96,15 @@ class TolerantDecoder:
         return self._codings.obstacle
 
     def decode(self, packet: "Packet[Stream]") -> Iterator[Decoded]:
-        """Yield the pictures that this packet completes; often none, or those of earlier packets."""
+        """Yield the pictures that this packet completes; often none, or those of earlier packets.
+
+        Raises:
+            InputError: the packet is encrypted. Decoders make pictures of such noise now and then.
+        """
+        if packet.has_sidedata("encryption_info"):
+            raise InputError(
+                f"{self._name} is encrypted; a video that plays without a key was expected. Decrypt it first"
+            )
         self._n_packets += not packet.is_discard
         self._leading.see(packet)
         self._codings.see(packet)

@@ -113,7 +113,7 @@ def test_a_file_that_may_not_be_read_is_one_sentence(refuse, tmp_path):
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_an_encrypted_video_is_an_error_and_no_empty_success(refuse, tmp_path, codec):
     path = make_video(tmp_path / "in.mp4", codec=codec, muxer_options=CENC)
-    assert "it is encrypted or broken" in refuse(path, code=3)
+    assert "in.mp4 is encrypted; a video that plays without a key was expected" in refuse(path, code=3)
 
 
 def test_damaged_packets_are_concealed_and_counted_unless_strict(run, refuse, tmp_path):
